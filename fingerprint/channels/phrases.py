@@ -1,0 +1,68 @@
+"""``phrases``: word 2- to 4-grams shared at the same prompt, from the sketches."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from fingerprint.channels.agreement import Agreement, by_prompt, rarity
+from fingerprint.panel import Panel
+from fingerprint.units import PHRASES_KEPT
+
+NAME = "phrases"
+LENGTH_ADJUSTED = False
+
+
+def measure(panel: Panel) -> Agreement:
+    """Measure the rarity-weighted Jaccard of phrases over the part of hash space both sketches cover.
+
+    A bottom-k sketch is a complete sample below its largest hash (Broder 1997); two of them are
+    compared below the smaller of the two bounds. At the ceiling this channel points to shared
+    weights or a wrapper rather than to distillation (EVIDENCE 4).
+    """
+    n_models = len(panel.packs)
+    out = np.full((len(panel.prompts), n_models, n_models), np.nan, dtype=np.float32)
+    for p, given in by_prompt(panel, "phrases"):
+        n = len(given.members)
+        bounds = np.array([_bound(panel, int(m), p) for m in given.members])
+        reach = np.searchsorted(given.units, bounds, side="right")
+        shared_weight = rarity(given.spread, given.n_lineages, 2)
+        own_weight = rarity(given.spread, given.n_lineages, 1)
+        inside = _below(given.frequency, reach)
+        shared = np.asarray((inside @ sparse.diags(shared_weight) @ inside.T).todense())
+        # own[a, b]: mass of a below b's bound, from running sums along each row
+        own = np.zeros((n, n))
+        for a in range(n):
+            start, stop = inside.indptr[a], inside.indptr[a + 1]
+            columns = inside.indices[start:stop]
+            mass = np.concatenate(([0.0], np.cumsum(inside.data[start:stop] * own_weight[columns])))
+            own[a] = mass[np.searchsorted(columns, reach, side="left")]
+        own_pairs = np.asarray(_below(given.pairs, reach) @ own_weight).ravel()
+        shared[np.diag_indices_from(shared)] = own_pairs
+        total = own + own.T - shared
+        similarity = np.divide(shared, total, out=np.zeros_like(shared), where=total > 1e-9)
+        similarity[np.diag_indices_from(similarity)] = np.where(
+            given.n_samples > 1, np.diag(similarity), np.nan
+        )
+        out[p][np.ix_(given.members, given.members)] = similarity
+    return Agreement(NAME, out)
+
+
+def _bound(panel: Panel, member: int, p: int) -> int:
+    """Largest hash up to which every sample's sketch is complete."""
+    table = panel.packs[member].units.phrases
+    bound = 0xFFFFFFFF
+    for row in panel.rows[member][p]:
+        sketch = table[row]
+        if len(sketch) == PHRASES_KEPT:
+            bound = min(bound, int(sketch[-1]))
+    return bound
+
+
+def _below(matrix: sparse.csr_matrix, reach: np.ndarray) -> sparse.csr_matrix:
+    """Keep the columns of row i that lie before ``reach[i]``."""
+    matrix = matrix.tocsr().sorted_indices()
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    keep = matrix.indices < reach[row]
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(row[keep], minlength=matrix.shape[0]))))
+    return sparse.csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), shape=matrix.shape)

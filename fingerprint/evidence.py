@@ -1,0 +1,366 @@
+"""Evidence: agreement with the background subtracted, in units of what unrelated models show.
+
+For suspect s, teacher t and background lineages g (each weighing one, relatives of s and t left out)
+
+    D(s, t) = K(s, t) - mean_g K(s, g) - mean_g K(g, t) + mean_{g != h} K(g, h)
+
+which is the double-centred form of EVIDENCE 2.4 in closed form. ``z`` is D over the spread of the
+same quantity among pairs of background lineages, each scored with the two of them left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fingerprint.channels import Agreement
+from fingerprint.panel import Panel
+
+F64 = npt.NDArray[np.float64]
+
+MIN_LINEAGES = 3
+MIN_PROMPTS = 20
+DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LengthPrior:
+    """Prior of the length adjustment of one channel: coefficients and their information."""
+
+    coefficients: F64
+    """Shape (5,), for the features of `length_features`."""
+    information: F64
+    """Mean outer product of the centred features, shape (5, 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadPrior:
+    """Prior of the spread of D among unrelated pairs of one channel."""
+
+    scale: float
+    weight: float
+    """Dyads of background lineages that the prior counts for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One channel's evidence for one pair of members. ``draws``: bootstrap values of D, shape (B,)."""
+
+    channel: str
+    difference: float
+    z: float
+    spread: float
+    draws: F64
+    similarity: float
+    n_prompts: int
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Scores pairs of members of a panel against background members.
+
+    Parameters
+    ----------
+    panel : Panel
+    agreements : mapping of str to Agreement
+        From `channels.measure_all`, maybe not all of them.
+    background : sequence of int
+        Members that may serve as background; relatives are left out pair by pair.
+    lengths, spreads : mapping of str to prior
+        From the calibration.
+    rng : numpy.random.Generator
+        Draws prompts (with all their samples: the prompt is the cluster, Davison and Hinkley 1997,
+        3.8) and weights of lineages (Bayesian bootstrap, Rubin 1981).
+    draws : int
+        Bootstrap draws; 0 gives point values only.
+    """
+
+    panel: Panel
+    agreements: Mapping[str, Agreement]
+    background: Sequence[int]
+    lengths: Mapping[str, LengthPrior]
+    spreads: Mapping[str, SpreadPrior]
+    rng: np.random.Generator
+    draws: int = DRAWS
+    _prompt_weights: F64 = field(init=False)
+    _lineage_seed: int = field(init=False)
+    _adjusted: dict[str, npt.NDArray[np.float32]] = field(init=False, default_factory=dict)
+    _means: dict[tuple[str, bytes], F64] = field(init=False, default_factory=dict)
+    _nulls: dict[tuple[str, bytes], dict[tuple[str, str], float]] = field(
+        init=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        n = len(self.panel.prompts)
+        weights = np.ones((1 + self.draws, n))
+        if n and self.draws:
+            weights[1:] = self.rng.multinomial(n, np.full(n, 1 / n), size=self.draws)
+        self._prompt_weights = weights
+        self._lineage_seed = int(self.rng.integers(1 << 62))
+        for name, agreement in self.agreements.items():
+            values = agreement.per_prompt
+            if name in self.lengths and agreement.paired:
+                values = self._adjust(values, self.lengths[name])
+            self._adjusted[name] = values
+
+    def groups(self, suspect: int, teachers: Sequence[int]) -> dict[str, list[int]]:
+        """Return the background lineages that are unrelated to the suspect and the teacher.
+
+        Left out: the lineages and vendors of both, models documented to have learned from the
+        teacher's vendor or the suspect's, and what shares too few prompts with them.
+        """
+        infos = self.panel.infos
+        named = (suspect, *teachers)
+        lineages = {infos[m].lineage for m in named}
+        vendors = {infos[m].vendor for m in named} - {None}
+        found: dict[str, list[int]] = {}
+        for m in self.background:
+            info = infos[m]
+            if m in named or info.lineage in lineages or info.vendor in vendors:
+                continue
+            if vendors.intersection(info.taught_by):
+                continue
+            if min(self.panel.shared(m, other) for other in named) < MIN_PROMPTS:
+                continue
+            found.setdefault(info.lineage, []).append(m)
+        return dict(sorted(found.items()))
+
+    def prompt_mask(self, suspect: int, teacher: int) -> npt.NDArray[np.bool_]:
+        """Say which prompts both answered, shape (P,)."""
+        present = self.panel.present
+        mask: npt.NDArray[np.bool_] = present[:, suspect] & present[:, teacher]
+        return mask
+
+    def score(
+        self,
+        channel: str,
+        suspect: int,
+        teacher: int,
+        groups: Mapping[str, Sequence[int]],
+        mask: npt.NDArray[np.bool_] | None = None,
+    ) -> Score:
+        """Score one pair on one channel.
+
+        Parameters
+        ----------
+        channel : str
+        suspect, teacher : int
+            Members of the panel.
+        groups : mapping of lineage to members
+            At least `MIN_LINEAGES` background lineages, from `groups`.
+        mask : array of bool, shape (P,), optional
+            The prompts to use; default all that both answered.
+        """
+        mask = self.prompt_mask(suspect, teacher) if mask is None else mask
+        means = self._mean(channel, mask)
+        weights = self._lineage_weights(len(groups))
+        rows = self._group_means(means[:, suspect, :], groups)
+        columns = self._group_means(means[:, :, teacher], groups)
+        between = self._between(means, groups)
+        row = (weights * rows).sum(axis=1)
+        column = (weights * columns).sum(axis=1)
+        off = np.einsum("bg,bgh,bh->b", weights, between, weights)
+        grand = off / np.maximum(1 - (weights**2).sum(axis=1), 1e-9)
+        difference = means[:, suspect, teacher] - row - column + grand
+        spread = self._spread(channel, mask, suspect, teacher)
+        used = int(mask.sum()) if self.agreements[channel].paired else len(mask)
+        return Score(
+            channel=channel,
+            difference=float(difference[0]),
+            z=float(difference[0] / spread),
+            spread=spread,
+            draws=difference[1:],
+            similarity=float(means[0, suspect, teacher]),
+            n_prompts=used,
+        )
+
+    def similarity(self, channel: str, one: int, two: int) -> float:
+        """Return the mean similarity of two members (with one twice: between its own samples)."""
+        return float(self._mean(channel, self.prompt_mask(one, two))[0, one, two])
+
+    def _lineage_weights(self, n: int) -> F64:
+        weights = np.full((1 + self.draws, n), 1 / n)
+        if self.draws:
+            # one stream for each size, so that a pair's interval does not depend on the others
+            stream = np.random.default_rng([self._lineage_seed, n])
+            weights[1:] = stream.dirichlet(np.ones(n), size=self.draws)
+        return weights
+
+    @staticmethod
+    def _group_means(values: F64, groups: Mapping[str, Sequence[int]]) -> F64:
+        """Average over each lineage's members: (B, M) to (B, G)."""
+        return np.stack([np.nanmean(values[:, list(g)], axis=1) for g in groups.values()], axis=1)
+
+    def _between(self, means: F64, groups: Mapping[str, Sequence[int]]) -> F64:
+        """Mean similarity of different lineages, zero on the diagonal, shape (B, G, G)."""
+        n_members = means.shape[1]
+        gather = np.zeros((len(groups), n_members))
+        for i, members in enumerate(groups.values()):
+            gather[i, list(members)] = 1 / len(members)
+        everyone = [m for members in groups.values() for m in members]
+        block = np.nan_to_num(means[np.ix_(range(len(means)), everyone, everyone)])
+        gather = gather[:, everyone]
+        between: F64 = gather @ block @ gather.T
+        between[:, range(len(groups)), range(len(groups))] = 0.0
+        return between
+
+    def _mean(self, channel: str, mask: npt.NDArray[np.bool_]) -> F64:
+        """Mean similarity over prompts, for the data (row 0) and every draw: (1 + B, M, M)."""
+        agreement = self.agreements[channel]
+        if not agreement.paired:
+            point = agreement.per_prompt[0].astype(np.float64)
+            return np.broadcast_to(point, (1 + self.draws, *point.shape))
+        key = (channel, mask.tobytes())
+        if key not in self._means:
+            if len(self._means) > 12 * len(self.agreements):
+                self._means.clear()  # bounds the memory of ragged panels
+            values = self._adjusted[channel][mask]
+            n_models = values.shape[1]
+            flat = values.reshape(len(values), -1)
+            known = ~np.isnan(flat)
+            weights = self._prompt_weights[:, mask].astype(np.float32)
+            total = weights @ np.where(known, flat, 0)
+            count = weights @ known.astype(np.float32)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = np.where(count > 0, total / count, np.nan)
+            self._means[key] = mean.reshape(-1, n_models, n_models).astype(np.float64)
+        return self._means[key]
+
+    def _spread(
+        self, channel: str, mask: npt.NDArray[np.bool_], suspect: int, teacher: int
+    ) -> float:
+        """Spread of D among background pairs, shrunk to the prior by the number of dyads."""
+        infos = self.panel.infos
+        ends = [{infos[m].lineage, infos[m].vendor} for m in (suspect, teacher)]
+        nulls = self._null_squares(channel, mask)
+        squares = [
+            square
+            for (one, two), square in nulls.items()
+            if not ((one in ends[0] and two in ends[1]) or (one in ends[1] and two in ends[0]))
+        ]
+        # a table of n lineages has n(n-1)/2 dyads, of which n are spent on the means
+        freedom = max(0.0, len(squares) / 2 - len({name for pair in nulls for name in pair}))
+        prior = self.spreads[channel]
+        total = prior.weight * prior.scale**2
+        if freedom:
+            total += freedom * float(np.mean(squares))
+        return float(np.sqrt(total / (prior.weight + freedom)))
+
+    def _null_squares(
+        self, channel: str, mask: npt.NDArray[np.bool_]
+    ) -> dict[tuple[str, str], float]:
+        """Mean square of D for every ordered pair of unrelated background lineages."""
+        key = (channel, mask.tobytes())
+        if key in self._nulls:
+            return self._nulls[key]
+        infos = self.panel.infos
+        counts = self.panel.present[mask].sum(axis=0)
+        every: dict[str, list[int]] = {}
+        for m in self.background:
+            if counts[m] >= min(MIN_PROMPTS, int(mask.sum())):
+                every.setdefault(infos[m].lineage, []).append(m)
+        groups = dict(sorted(every.items()))
+        found: dict[tuple[str, str], float] = {}
+        if len(groups) > MIN_LINEAGES:
+            means = self._mean(channel, mask)[:1]
+            between = self._between(means, groups)[0]
+            to_groups = self._group_means(means[0], groups)
+            names = list(groups)
+            vendors = [{infos[m].vendor for m in groups[name]} - {None} for name in names]
+            taught = [{v for m in groups[name] for v in infos[m].taught_by} for name in names]
+            for i in range(len(names)):
+                for j in range(len(names)):
+                    rest = [k for k in range(len(names)) if k not in (i, j)]
+                    if i == j or vendors[i] & (vendors[j] | taught[j]) or vendors[j] & taught[i]:
+                        continue
+                    one, two = groups[names[i]], groups[names[j]]
+                    row = to_groups[np.ix_(one, rest)].mean(axis=1)
+                    column = to_groups[np.ix_(two, rest)].mean(axis=1)
+                    grand = between[np.ix_(rest, rest)].sum() / (len(rest) * (len(rest) - 1))
+                    d = means[0][np.ix_(one, two)] - row[:, None] - column[None, :] + grand
+                    found[names[i], names[j]] = float(np.nanmean(d**2))
+        self._nulls[key] = found
+        return found
+
+    def _adjust(
+        self, values: npt.NDArray[np.float32], prior: LengthPrior
+    ) -> npt.NDArray[np.float32]:
+        """Subtract what the lengths of the two responses predict (EVIDENCE 2.3).
+
+        Least squares with an effect for every prompt, on pairs of different background lineages,
+        with the shipped coefficients as a ridge prior.
+        """
+        coefficients = fit_lengths(self.panel, values, self.background, prior)[0]
+        return adjust_lengths(values, self.panel.words, coefficients)
+
+
+PRIOR_PAIRS = 3000
+"""Pairs of responses that the shipped length coefficients count for."""
+
+
+def length_features(words: F64, one: npt.ArrayLike, two: npt.ArrayLike) -> F64:
+    """Return the symmetric length features of pairs: (..., 5).
+
+    ``words``: mean words per response of each member at one prompt, shape (M,).
+    """
+    a = np.log1p(words[np.asarray(one)]) - 5.0
+    b = np.log1p(words[np.asarray(two)]) - 5.0
+    gap = np.abs(a - b)
+    return np.stack([a + b, a * a + b * b, a * b, gap, np.minimum(gap, 1.0)], axis=-1)
+
+
+def fit_lengths(
+    panel: Panel,
+    values: npt.NDArray[np.float32],
+    members: Sequence[int],
+    prior: LengthPrior | None,
+) -> tuple[F64, F64, int]:
+    """Regress similarity on length features over pairs of different lineages, prompt by prompt.
+
+    Returns
+    -------
+    coefficients, information, n_pairs
+        Shapes (5,), (5, 5) and the number of pairs of responses.
+    """
+    infos = panel.infos
+    pairs = [
+        (i, j)
+        for x, i in enumerate(members)
+        for j in members[x + 1 :]
+        if infos[i].lineage != infos[j].lineage
+    ]
+    size = 5
+    squares, product, n_pairs = np.zeros((size, size)), np.zeros(size), 0
+    one, two = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    for p in range(len(values)):
+        k = values[p][one, two]
+        good = ~np.isnan(k)
+        if good.sum() < 3:
+            continue
+        x = length_features(panel.words[p], one[good], two[good])
+        x = x - x.mean(axis=0)
+        y = k[good] - k[good].mean()
+        squares += x.T @ x
+        product += x.T @ y
+        n_pairs += int(good.sum())
+    information = squares / max(n_pairs, 1)
+    if prior is not None:
+        squares = squares + PRIOR_PAIRS * prior.information
+        product = product + PRIOR_PAIRS * prior.information @ prior.coefficients
+    coefficients: F64 = np.linalg.lstsq(squares, product, rcond=None)[0]
+    return coefficients, information, n_pairs
+
+
+def adjust_lengths(
+    values: npt.NDArray[np.float32], words: F64, coefficients: F64
+) -> npt.NDArray[np.float32]:
+    """Subtract the length prediction from every pair's similarity, shape kept."""
+    everyone = np.arange(values.shape[1])
+    out = np.empty_like(values)
+    for p in range(len(values)):
+        features = length_features(words[p], everyone[:, None], everyone[None, :])
+        out[p] = values[p] - features @ coefficients
+    return out

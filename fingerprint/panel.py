@@ -1,0 +1,134 @@
+"""The panel: the models of one run, aligned on the prompts that they share.
+
+Rows of every statistic are models, one member each; prompts are pooled over suites. Nothing here
+depends on which member is suspect, teacher or background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fingerprint.errors import ComparisonError
+from fingerprint.packs import Pack
+from fingerprint.records import ModelInfo
+from fingerprint.units import KINDS, Ragged, UnitTable
+
+MAX_SAMPLES = 16
+"""Samples used per model and prompt: more add little and cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """M models on P prompts.
+
+    ``rows[m][p]`` are the row numbers of model m's responses to prompt p (maybe none).
+    ``words`` and ``lines``: mean words and non-blank lines per response, shape (P, M), NaN where
+    absent. ``domains``: for every prompt the domain that most models name.
+    """
+
+    packs: tuple[Pack, ...]
+    prompts: npt.NDArray[np.uint64]
+    rows: tuple[tuple[npt.NDArray[np.int64], ...], ...]
+    words: npt.NDArray[np.float64]
+    lines: npt.NDArray[np.float64]
+    domains: tuple[str, ...]
+
+    @property
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """What is known of each member."""
+        return tuple(pack.info for pack in self.packs)
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Which model answered which prompt, shape (P, M)."""
+        return ~np.isnan(self.words)
+
+    def shared(self, one: int, two: int) -> int:
+        """Count the prompts that two members both answered."""
+        present = self.present
+        return int((present[:, one] & present[:, two]).sum())
+
+
+def align(packs: Sequence[Pack]) -> Panel:
+    """Align packs, one a model, on their prompts.
+
+    Parameters
+    ----------
+    packs : sequence of Pack
+        One for each model (see `merge`); prompts that only one of them has are left out.
+
+    Raises
+    ------
+    ComparisonError
+        When packs were built with different keys: their hashes say nothing about each other.
+    """
+    keys = {pack.key_id for pack in packs}
+    if len(keys) > 1:
+        named = sorted({f"{p.info.name} (key id {p.key_id or 'none'})" for p in packs})[:6]
+        raise ComparisonError(
+            "packs with different keys cannot be compared; expected one key, found "
+            f"{len(keys)}: {', '.join(named)}; build all with the same --key-file, or all without"
+        )
+    owners: dict[int, int] = {}
+    for pack in packs:
+        for prompt in set(pack.prompts.tolist()):
+            owners[prompt] = owners.get(prompt, 0) + 1
+    prompts = np.array(sorted(p for p, n in owners.items() if n > 1), dtype=np.uint64)
+    index = {p: i for i, p in enumerate(prompts.tolist())}
+    rows = []
+    shape = (len(prompts), len(packs))
+    words, lines = np.full(shape, np.nan), np.full(shape, np.nan)
+    votes: list[dict[str, int]] = [{} for _ in index]
+    for m, pack in enumerate(packs):
+        mine: list[list[int]] = [[] for _ in index]
+        for row, prompt in enumerate(pack.prompts.tolist()):
+            p = index.get(prompt)
+            if p is not None and len(mine[p]) < MAX_SAMPLES:
+                mine[p].append(row)
+        for p, found in enumerate(mine):
+            if found:
+                words[p, m] = pack.units.counts[found, 1].mean()
+                lines[p, m] = pack.units.counts[found, 2].mean()
+                domain = pack.domain_names[pack.domains[found[0]]]
+                votes[p][domain] = votes[p].get(domain, 0) + bool(domain)
+        rows.append(tuple(np.array(r, dtype=np.int64) for r in mine))
+    domains = tuple(max(sorted(v), key=lambda d: v[d]) if v else "" for v in votes)
+    return Panel(tuple(packs), prompts, tuple(rows), words, lines, domains)
+
+
+def merge(packs: Sequence[Pack]) -> Pack:
+    """Join the packs of one model over suites into one."""
+    if len(packs) == 1:
+        return packs[0]
+    first = packs[0]
+    names = tuple(sorted({d for p in packs for d in p.domain_names}))
+    index = {d: i for i, d in enumerate(names)}
+    domains = [
+        np.array([index[d] for d in p.domain_names], dtype=np.uint32)[p.domains] for p in packs
+    ]
+    units = {kind: _join([getattr(p.units, kind) for p in packs]) for kind in KINDS}
+    tables = {
+        name: np.concatenate([getattr(p.units, name) for p in packs])
+        for name in ("openings", "closings", "counts", "style", "language", "refusal")
+    }
+    return replace(
+        first,
+        suite="+".join(sorted({p.suite for p in packs})),
+        prompts=np.concatenate([p.prompts for p in packs]),
+        samples=np.concatenate([p.samples for p in packs]),
+        domains=np.concatenate(domains),
+        domain_names=names,
+        units=UnitTable(**units, **tables),  # type: ignore[arg-type]
+        sources=tuple(s for p in packs for s in p.sources),
+        content_sha256="",
+    )
+
+
+def _join(parts: Sequence[Ragged]) -> Ragged:
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    return Ragged(np.concatenate([part.values for part in parts]), offsets)

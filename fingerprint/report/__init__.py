@@ -1,0 +1,15 @@
+"""Reports: a verdict as words in the terminal and as JSON for programs."""
+
+from fingerprint.report.matrix_table import render_matrix
+from fingerprint.report.safe import clean
+from fingerprint.report.serialise import dumps, matrix_to_list, verdict_to_dict
+from fingerprint.report.terminal import render_verdict
+
+__all__ = [
+    "clean",
+    "dumps",
+    "matrix_to_list",
+    "render_matrix",
+    "render_verdict",
+    "verdict_to_dict",
+]
