@@ -101,10 +101,11 @@ def bounded(llr10: F64 | float, cap10: float) -> F64:
 
     Close to the identity in the middle: x / (1 + |x / cap|^4)^(1/4).
     """
+    values = np.asarray(llr10, dtype=np.float64)
     if cap10 <= 0:
-        return np.zeros_like(np.asarray(llr10, dtype=np.float64))
-    ratio = np.minimum(np.abs(np.asarray(llr10, dtype=np.float64)) / cap10, 1e6)
-    return np.asarray(np.asarray(llr10) / (1.0 + ratio**4) ** 0.25)
+        return np.zeros_like(values)
+    ratio = np.minimum(np.abs(values) / cap10, 1e6)
+    return np.asarray(np.sign(values) * cap10 * ratio / (1.0 + ratio**4) ** 0.25)
 
 
 def fit_logistic(feature: F64, true: npt.NDArray[np.bool_], weights: F64) -> Logistic:
@@ -123,7 +124,9 @@ def fit_logistic(feature: F64, true: npt.NDArray[np.bool_], weights: F64) -> Log
     from scipy.optimize import minimize
 
     if not true.any() or true.all():
-        raise ValueError(f"expected pairs of both classes, found {int(true.sum())} of {len(true)} true")
+        raise ValueError(
+            f"expected pairs of both classes, found {int(true.sum())} of {len(true)} true"
+        )
     balanced = np.where(true, weights / weights[true].sum(), weights / weights[~true].sum())
 
     def loss(b: F64) -> tuple[float, F64]:
@@ -201,7 +204,9 @@ def from_json(text: str) -> Calibration:
     """
     value = json.loads(text)
     if value.get("schema") != SCHEMA:
-        raise ValueError(f"expected a calibration of schema {SCHEMA}, found {value.get('schema')!r}")
+        raise ValueError(
+            f"expected a calibration of schema {SCHEMA}, found {value.get('schema')!r}"
+        )
     return Calibration(
         lengths={
             c: LengthPrior(np.array(p["coefficients"]), np.array(p["information"]))

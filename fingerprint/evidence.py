@@ -1,6 +1,6 @@
 """Evidence: agreement with the background subtracted, in units of what unrelated models show.
 
-For suspect s, teacher t and background lineages g (each weighing one, relatives of s and t left out)
+For suspect s, teacher t and background lineages g (each weighing one, relatives left out)
 
     D(s, t) = K(s, t) - mean_g K(s, g) - mean_g K(g, t) + mean_{g != h} K(g, h)
 
@@ -47,7 +47,7 @@ class SpreadPrior:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One channel's evidence for one pair of members. ``draws``: bootstrap values of D, shape (B,)."""
+    """One channel's evidence for one pair. ``draws``: bootstrap values of D, shape (B,)."""
 
     channel: str
     difference: float
@@ -106,11 +106,14 @@ class Evidence:
                 values = self._adjust(values, self.lengths[name])
             self._adjusted[name] = values
 
-    def groups(self, suspect: int, teachers: Sequence[int]) -> dict[str, list[int]]:
+    def groups(
+        self, suspect: int, teachers: Sequence[int], *, paired: bool = True
+    ) -> dict[str, list[int]]:
         """Return the background lineages that are unrelated to the suspect and the teacher.
 
         Left out: the lineages and vendors of both, models documented to have learned from the
-        teacher's vendor or the suspect's, and what shares too few prompts with them.
+        teacher's vendor or the suspect's, and, for paired channels, what shares too few prompts
+        with them.
         """
         infos = self.panel.infos
         named = (suspect, *teachers)
@@ -123,7 +126,7 @@ class Evidence:
                 continue
             if vendors.intersection(info.taught_by):
                 continue
-            if min(self.panel.shared(m, other) for other in named) < MIN_PROMPTS:
+            if paired and min(self.panel.shared(m, other) for other in named) < MIN_PROMPTS:
                 continue
             found.setdefault(info.lineage, []).append(m)
         return dict(sorted(found.items()))
@@ -192,7 +195,7 @@ class Evidence:
     @staticmethod
     def _group_means(values: F64, groups: Mapping[str, Sequence[int]]) -> F64:
         """Average over each lineage's members: (B, M) to (B, G)."""
-        return np.stack([np.nanmean(values[:, list(g)], axis=1) for g in groups.values()], axis=1)
+        return np.stack([_known_mean(values[:, list(g)]) for g in groups.values()], axis=1)
 
     def _between(self, means: F64, groups: Mapping[str, Sequence[int]]) -> F64:
         """Mean similarity of different lineages, zero on the diagonal, shape (B, G, G)."""
@@ -297,6 +300,15 @@ class Evidence:
         return adjust_lengths(values, self.panel.words, coefficients)
 
 
+def _known_mean(values: F64) -> F64:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0.0).sum(axis=-1)
+    mean: F64 = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
 PRIOR_PAIRS = 3000
 """Pairs of responses that the shipped length coefficients count for."""
 
@@ -346,7 +358,7 @@ def fit_lengths(
         squares += x.T @ x
         product += x.T @ y
         n_pairs += int(good.sum())
-    information = squares / max(n_pairs, 1)
+    information: F64 = squares / max(n_pairs, 1)
     if prior is not None:
         squares = squares + PRIOR_PAIRS * prior.information
         product = product + PRIOR_PAIRS * prior.information @ prior.coefficients

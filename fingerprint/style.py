@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -68,62 +69,81 @@ for _name, _words in _COMMON_WORDS.items():
 
 _REFUSALS = (
     r"i['’]m (?:really |very )?sorry,? but",
-    r"\bi (?:can['’]t|cannot|can not|won['’]t|am unable to|must decline|am not able to)",
+    r"i (?<!\wi )(?:can['’]t|cannot|can not|won['’]t|am unable to|must decline|am not able to)",
     r"i['’]m (?:unable|not able) to",
     r"as an ai(?: language model)?,? i",
     r"unable to (?:assist|help|comply)",
     r"lo siento,? pero|je suis désolée?,? mais|es tut mir leid|desculpe,? mas|maaf,? (?:saya|tapi)",
     r"抱歉|对不起|很遗憾|我无法|我不能|申し訳|आप की मदद नहीं|عذرا|آسف",
 )
+# Every alternative starts with a letter, which lets `re` look for these letters first.
 _REFUSAL = re.compile("|".join(_REFUSALS))
-_LINE_MARK = re.compile(r"(?m)^[^\S\n]*(?:\*\*)?(#|[*\-•–](?=[^\S\n])|\d{1,3}[.)]|```|\||>)")
+_LINE_MARK = re.compile(r"\n[^\S\n]*(?:\*\*)?(#|[*\-•–](?=[^\S\n])|\d{1,3}[.)]|```|\||>)")
 _MARK_NAMES = {"#": "headings", "`": "code_fences", "|": "table_rows", ">": "quotes"}
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]")
-_CONTRACTIONS = ("n't", "'re", "'ve", "'ll", "'m ", "n’t", "’re", "’ve", "’ll", "’m ")
+_CONTRACTIONS = tuple(
+    (mark, re.compile(rf"{mark}(?:re|ve|ll|m |t(?<=n.t))")) for mark in ("'", "’")
+)
 
 
 class StyleCounter:
     """Counts the features of responses; holds the hashed vocabulary of one hasher."""
 
     def __init__(self, hasher: Hasher) -> None:
-        hashes = np.array([hasher.word(t) for t in FUNCTION_WORDS + PUNCTUATION], dtype=np.uint64)
-        self._order = np.argsort(hashes)
-        self._hashes = hashes[self._order]
+        self._hashes = hasher.words(FUNCTION_WORDS + PUNCTUATION)
+        # A table by 16 bits of the hash, from where no two of the vocabulary agree in them.
+        for shift in range(48, 0, -1):
+            self._shift = np.uint64(shift)
+            slots = self._slots(self._hashes)
+            if len(np.unique(slots)) == len(slots):
+                break
+        self._columns = np.zeros(1 << 16, dtype=np.intp)
+        self._columns[slots] = np.arange(len(slots))
 
-    def count(self, text: str, lower: str, tokens: U64) -> npt.NDArray[np.uint8]:
-        """Return the counts, shape (len(FEATURES),), each at most 255.
+    def _slots(self, hashes: U64) -> npt.NDArray[np.intp]:
+        return ((hashes >> self._shift) & np.uint64(0xFFFF)).astype(np.intp)
+
+    def count(
+        self, lowers: list[str], tokens: U64, offsets: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.uint8]:
+        """Return the counts, shape (n_texts, len(FEATURES)), each at most 255.
 
         Parameters
         ----------
-        text, lower : str
-            The response and the same in lower case.
+        lowers : list of str
+            The responses in lower case.
         tokens : array of uint64, shape (n_tokens,)
-            Hashes of its tokens by the same hasher.
+            Hashes of their tokens by the same hasher.
+        offsets : array of int64, shape (n_texts + 1,)
+            Row i has the tokens ``offsets[i]`` to ``offsets[i + 1]``.
         """
-        n_vocabulary = len(self._hashes)
-        place = np.minimum(np.searchsorted(self._hashes, tokens), n_vocabulary - 1)
-        known = self._hashes[place] == tokens
-        words: npt.NDArray[np.int64] = np.bincount(
-            self._order[place[known]], minlength=n_vocabulary
-        )
-        counts = np.concatenate([words, _layout(lower)])
+        width = len(self._hashes)
+        column = self._columns[self._slots(tokens)]
+        known = self._hashes[column] == tokens
+        row = np.repeat(np.arange(len(lowers)), np.diff(offsets))
+        cells = np.bincount((row * width + column)[known], minlength=len(lowers) * width)
+        layout = np.array([_layout(lower) for lower in lowers], dtype=np.int64)
+        counts = np.concatenate([cells.reshape(-1, width), layout.reshape(-1, len(LAYOUT))], axis=1)
         capped: npt.NDArray[np.uint8] = np.minimum(counts, 255).astype(np.uint8)
         return capped
 
 
 def _layout(lower: str) -> list[int]:
     found = dict.fromkeys(LAYOUT, 0)
-    for mark in _LINE_MARK.findall(lower):
+    for mark in _LINE_MARK.findall("\n" + lower):
         name = "numbered" if mark[0].isdigit() else _MARK_NAMES.get(mark[0], "bullets")
         found[name] += 1
-    found["bold"] = lower.count("**") // 2
+    # Most texts lack most of these: looking for one character is the cheapest test.
+    if "*" in lower:
+        found["bold"] = lower.count("**") // 2
     found["code_marks"] = lower.count("`")
     found["links"] = lower.count("http")
     found["emoji"] = 0 if lower.isascii() else len(_EMOJI.findall(lower))
-    found["paragraphs"] = lower.count("\n\n")
-    found["lines_ending_colon"] = lower.count(":\n") + lower.count(":**\n")
-    found["contractions"] = (
-        sum(map(lower.count, _CONTRACTIONS)) if "'" in lower or "’" in lower else 0
+    if "\n" in lower:
+        found["paragraphs"] = lower.count("\n\n")
+        found["lines_ending_colon"] = lower.count(":\n") + lower.count(":**\n")
+    found["contractions"] = sum(
+        len(pattern.findall(lower)) for mark, pattern in _CONTRACTIONS if mark in lower
     )
     end = lower.rstrip()[-1:]
     found["ends_question"] = int(end in ("?", "？"))
@@ -144,11 +164,10 @@ def language(text: str) -> int:
         if counts[best] > 0.2 * len(head):
             return LANGUAGES.index(best)
     words = head.lower().split()
-    votes = Counter(name for word in words for name in _LANGUAGES_OF.get(word, ()))
-    if votes:
-        best, n = votes.most_common(1)[0]
-        if n >= 0.05 * len(words):
-            return LANGUAGES.index(best)
+    votes = Counter(chain.from_iterable(filter(None, map(_LANGUAGES_OF.get, words))))
+    best = max(votes, key=votes.__getitem__, default="")
+    if votes[best] >= max(1, 0.05 * len(words)):
+        return LANGUAGES.index(best)
     return LANGUAGES.index("other")
 
 

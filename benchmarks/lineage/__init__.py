@@ -1,0 +1,1 @@
+"""The lineage benchmark: how far the tool can be believed."""

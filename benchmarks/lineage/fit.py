@@ -103,9 +103,13 @@ def mixtures(pool: Pool, evidence: Evidence, rng: np.random.Generator) -> list[M
                 & evidence.prompt_mask(int(other), teacher)
             )
             for dose in DOSES:
-                found.append(_mix(evidence, pair.suspect, int(other), teacher, groups, shared, dose, rng))
+                found.append(
+                    _mix(evidence, pair.suspect, int(other), teacher, groups, shared, dose, rng)
+                )
     return [
-        Mixture(m.lineage, m.dose, m.difference, m.spread) for m in found if np.isfinite(m.difference)
+        Mixture(m.lineage, m.dose, m.difference, m.spread)
+        for m in found
+        if np.isfinite(m.difference)
     ]
 
 
@@ -150,9 +154,7 @@ def fit_share(rows: Sequence[Row], mixed: Sequence[Mixture]) -> ShareMap:
     weights = cell_weights([(m.lineage, m.dose) for m in mixed])
     unit = np.array([m.difference / (offset + slope * m.spread) for m in mixed])
     scales = np.linspace(0.4, 1.6, 121)
-    error = [
-        np.average(np.abs(np.clip(unit / s, 0, 1) - dose), weights=weights) for s in scales
-    ]
+    error = [np.average(np.abs(np.clip(unit / s, 0, 1) - dose), weights=weights) for s in scales]
     best = float(scales[int(np.argmin(error))])
     left = dose - np.clip(unit / best, 0, 1)
     low, high = weighted_quantile(left, weights, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -239,7 +241,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="the folder with the open data")
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--check", action="store_true", help="refit and compare with what is shipped")
+    parser.add_argument(
+        "--check", action="store_true", help="refit and compare with what is shipped"
+    )
     options = parser.parse_args()
     calibration, about, _ = fit(options.data)
     text = to_json(calibration, about)

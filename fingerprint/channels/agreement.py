@@ -55,7 +55,7 @@ class PromptUnits:
 
 
 def lineage_numbers(panel: Panel) -> npt.NDArray[np.int64]:
-    """Number the lineages of the members, shape (M,)."""
+    """Give every member the number of its lineage, shape (M,)."""
     names = [info.lineage for info in panel.infos]
     order = {name: i for i, name in enumerate(sorted(set(names)))}
     return np.array([order[name] for name in names], dtype=np.int64)
@@ -68,7 +68,9 @@ def by_prompt(panel: Panel, kind: str) -> Iterator[tuple[int, PromptUnits]]:
     for p in range(len(panel.prompts)):
         members = np.flatnonzero(panel.present[p])
         n_samples = np.array([len(panel.rows[m][p]) for m in members])
-        columns, counts, sizes = [], [], []
+        columns: list[U32] = []
+        counts: list[F64] = []
+        sizes: list[int] = []
         for m in members:
             rows = panel.rows[m][p]
             if len(rows) == 1:
@@ -76,7 +78,8 @@ def by_prompt(panel: Panel, kind: str) -> Iterator[tuple[int, PromptUnits]]:
                 count = np.ones(len(found))
             else:
                 every = np.concatenate([tables[m][row] for row in rows])
-                found, count = np.unique(every, return_counts=True)
+                found, repeats = np.unique(every, return_counts=True)
+                count = repeats.astype(np.float64)
             columns.append(found)
             counts.append(count)
             sizes.append(len(found))

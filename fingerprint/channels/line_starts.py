@@ -10,5 +10,5 @@ LENGTH_ADJUSTED = True
 
 
 def measure(panel: Panel) -> Agreement:
-    """Measure the rarity-weighted Jaccard of first words with their repeat numbers (EVIDENCE Q1)."""
+    """Measure the rarity-weighted Jaccard of first words with their repeat numbers (EVIDENCE)."""
     return weighted_jaccard(panel, NAME, "line_starts")

@@ -14,7 +14,7 @@ LENGTH_ADJUSTED = False
 
 
 def measure(panel: Panel) -> Agreement:
-    """Measure the rarity-weighted Jaccard of phrases over the part of hash space both sketches cover.
+    """Measure the rarity-weighted Jaccard of phrases where both sketches are complete.
 
     A bottom-k sketch is a complete sample below its largest hash (Broder 1997); two of them are
     compared below the smaller of the two bounds. At the ceiling this channel points to shared

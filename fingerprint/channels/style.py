@@ -1,10 +1,10 @@
-"""``style``: function words, punctuation, layout and shape, pooled over prompts; needs no pairing."""
+"""``style``: function words, punctuation, layout, shape, pooled; needs no pairing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fingerprint.channels.agreement import Agreement, F64, lineage_numbers
+from fingerprint.channels.agreement import F64, Agreement, lineage_numbers
 from fingerprint.packs import Pack
 from fingerprint.panel import Panel
 

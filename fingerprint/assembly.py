@@ -1,0 +1,261 @@
+"""Assembly: from SPECs to a panel with its suspects, teachers, rivals and background."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingerprint import channels
+from fingerprint.calibration import Calibration, shipped
+from fingerprint.evidence import MIN_LINEAGES, MIN_PROMPTS, Evidence
+from fingerprint.library import INDEPENDENT, REFERENCE, Entry, library
+from fingerprint.models import lookup
+from fingerprint.packs import Pack
+from fingerprint.panel import Panel, align, merge
+from fingerprint.records import ModelInfo, Problem, Source
+from fingerprint.specs import Loaded, Loader
+from fingerprint.verdict import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that a comparison needs, aligned and measured."""
+
+    panel: Panel
+    evidence: Evidence
+    suspects: tuple[Line, ...]
+    teachers: tuple[Line, ...]
+    rivals: tuple[Line, ...]
+    calibration: Calibration
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...]
+
+
+class _Members:
+    """Collects the packs of a run, one member a model, whoever names it."""
+
+    def __init__(self) -> None:
+        self._packs: dict[tuple[str, str], list[Pack]] = {}
+
+    def add(self, origin: str, pack: Pack) -> tuple[str, str]:
+        # A user's own file of a model goes before the library's pack of that name.
+        key = (origin, pack.info.name)
+        packs = self._packs.setdefault(key, [])
+        if not any(pack is known for known in packs):
+            packs.append(pack)
+        return key
+
+    def names(self) -> set[str]:
+        return {name for _, name in self._packs}
+
+    def order(self) -> dict[tuple[str, str], int]:
+        return {key: i for i, key in enumerate(self._packs)}
+
+    def merged(self) -> list[Pack]:
+        return [merge(packs) for packs in self._packs.values()]
+
+
+def assemble(
+    loader: Loader,
+    suspects: Sequence[Loaded],
+    teachers: Sequence[Loaded],
+    background: Sequence[str],
+    seed: int,
+    draws: int,
+) -> Run:
+    """Read, align and measure everybody who takes part.
+
+    Parameters
+    ----------
+    loader : Loader
+    suspects, teachers : sequence of Loaded
+    background : sequence of SPEC
+        Empty for the library's models on the same prompts and, where these leave a pair with fewer
+        than `MIN_LINEAGES` lineages, the other models named.
+    seed, draws : int
+        Of the bootstrap.
+    """
+    calibration = shipped()
+    members = _Members()
+    asked = {p for loaded in suspects for pack in loaded.packs for p in pack.prompts.tolist()}
+    suspect_keys = [_add(members, loaded, loaded.packs) for loaded in suspects]
+    teacher_keys = [_add(members, loaded, _overlapping(loaded, asked)) for loaded in teachers]
+    given = [loader.load(spec) for spec in background]
+    background_keys = [
+        key for loaded in given for key in _add(members, loaded, _overlapping(loaded, asked))
+    ]
+    named = members.names()
+    on_suite = [e for e in library().on_prompts(asked, MIN_PROMPTS) if e.model not in named]
+    if loader.key is not None:
+        on_suite = []  # the library is not keyed: its hashes say nothing about keyed packs
+    shipped_keys: list[tuple[str, str]] = []
+    rival_entries: list[Entry] = []
+    for entry in on_suite:
+        usable = entry.role in (REFERENCE, INDEPENDENT)
+        if entry.role == REFERENCE or (usable and not background):
+            key = members.add("library", loader.entry(entry))
+            if not background and _is_clean(loader.entry(entry).info):
+                shipped_keys.append(key)
+            if entry.role == REFERENCE:
+                rival_entries.append(entry)
+    order = members.order()
+    panel = align(members.merged())
+    rng = np.random.default_rng(seed)
+    named_members = sorted({order[k] for keys in (*suspect_keys, *teacher_keys) for k in keys})
+    suspect_lines = _lines(panel, suspects, suspect_keys, order)
+    teacher_lines = _lines(panel, teachers, teacher_keys, order)
+    chosen = sorted({order[k] for k in (background_keys or shipped_keys)})
+    if not background:
+        chosen = _with_named(panel, chosen, named_members, suspect_lines, teacher_lines)
+    evidence = Evidence(
+        panel=panel,
+        agreements=channels.measure_all(panel),
+        background=chosen,
+        lengths=calibration.lengths,
+        spreads=calibration.spreads,
+        rng=rng,
+        draws=draws,
+    )
+    rivals = _rivals(panel, rival_entries, background_keys, teacher_lines, order)
+    every = (*suspects, *teachers, *given)
+    library_sources = [
+        Source(f"library:{e.file}", e.sha256)
+        for e in on_suite
+        if ("library", e.model) in order and e.role in (REFERENCE, INDEPENDENT)
+    ]
+    return Run(
+        panel=panel,
+        evidence=evidence,
+        suspects=suspect_lines,
+        teachers=teacher_lines,
+        rivals=rivals,
+        calibration=calibration,
+        sources=tuple(
+            dict.fromkeys([*(s for loaded in every for s in loaded.sources), *library_sources])
+        ),
+        problems=tuple(dict.fromkeys(p for loaded in every for p in loaded.problems)),
+    )
+
+
+def _add(members: _Members, loaded: Loaded, packs: Iterable[Pack]) -> list[tuple[str, str]]:
+    origin = "library" if loaded.entries else loaded.spec
+    return list(dict.fromkeys(members.add(origin, pack) for pack in packs))
+
+
+def _overlapping(loaded: Loaded, asked: set[int]) -> tuple[Pack, ...]:
+    """Of a library name's packs keep those on the suspects' suites; of files keep all."""
+    if not loaded.entries:
+        return loaded.packs
+    near = tuple(
+        p for p in loaded.packs if len(asked.intersection(p.prompts.tolist())) >= MIN_PROMPTS
+    )
+    return near or loaded.packs
+
+
+def _lines(
+    panel: Panel,
+    loaded: Sequence[Loaded],
+    keys: Sequence[Sequence[tuple[str, str]]],
+    order: Mapping[tuple[str, str], int],
+) -> tuple[Line, ...]:
+    """One line a library name, one line a model of files; names that repeat get their SPEC."""
+    lines = []
+    for item, found in zip(loaded, keys, strict=True):
+        members = [order[key] for key in found]
+        if item.name is not None:
+            lines.append(Line(item.name, tuple(members)))
+        else:
+            lines += [Line(panel.infos[m].name, (m,)) for m in members]
+    return tuple(dict.fromkeys(lines))
+
+
+def _is_clean(info: ModelInfo) -> bool:
+    known = lookup(info.name)
+    return known is not None and _role(known) in (REFERENCE, INDEPENDENT) and not info.taught_by
+
+
+def _with_named(
+    panel: Panel,
+    chosen: list[int],
+    named: Sequence[int],
+    suspects: Sequence[Line],
+    teachers: Sequence[Line],
+) -> list[int]:
+    """Add the other models named in the call where the library leaves a pair with too few lineages.
+
+    Models that are known as references or as independent of closed teachers are taken first;
+    those of unknown training only when these do not suffice.
+    """
+    clean = [m for m in named if _is_clean(panel.infos[m])]
+    for candidates in (chosen, sorted({*chosen, *clean}), sorted({*chosen, *named})):
+        if _fewest(panel, candidates, suspects, teachers) >= MIN_LINEAGES:
+            return candidates
+    return sorted({*chosen, *named})
+
+
+def _fewest(
+    panel: Panel, candidates: Sequence[int], suspects: Sequence[Line], teachers: Sequence[Line]
+) -> int:
+    counter = Evidence(panel, {}, candidates, {}, {}, np.random.default_rng(0), draws=0)
+    counts = [
+        len(counter.groups(s, [t]))
+        for suspect in suspects
+        for teacher in teachers
+        for s in suspect.members
+        for t in teacher.members
+        if panel.infos[s].lineage != panel.infos[t].lineage
+    ]
+    return min(counts, default=0)
+
+
+def _rivals(
+    panel: Panel,
+    entries: Sequence[Entry],
+    background: Sequence[tuple[str, str]],
+    teachers: Sequence[Line],
+    order: Mapping[tuple[str, str], int],
+) -> tuple[Line, ...]:
+    """Teachers to rank: the library's lines on these prompts, and known references named."""
+    lines: dict[str, list[int]] = {}
+    for entry in entries:
+        name = entry.names[-1]
+        lines.setdefault(name, []).append(order["library", entry.model])
+    for key in background:
+        member = order[key]
+        info = panel.infos[member]
+        known = lookup(info.name)
+        if (
+            known is not None
+            and _role(known) == REFERENCE
+            and member not in lines.get(info.name, [])
+        ):
+            lines.setdefault(info.vendor or info.name, []).append(member)
+    found = [Line(name, tuple(dict.fromkeys(m))) for name, m in sorted(lines.items())]
+    taken = {line.name for line in found}
+    return (*found, *(line for line in teachers if line.name not in taken))
+
+
+def _role(known) -> str | None:  # SHIM until the table has the column
+    if (
+        known.vendor in ("openai", "anthropic", "google", "cohere", "xai", "amazon", "ai21")
+        and not known.taught_by
+        and known.family not in ("gemma", "gemma-2", "gemma-3")
+    ):
+        return REFERENCE
+    if known.family in ("mistral-large-3",):
+        return REFERENCE
+    if known.lineage in (
+        "oasst",
+        "human-tasks",
+        "longform",
+        "lima",
+        "tulu-human",
+        "dolly",
+        "human",
+        "davinci-human-tasks",
+        "humpback",
+    ) or known.family in ("llama-2-chat", "llama-3"):
+        return INDEPENDENT
+    return None

@@ -1,0 +1,57 @@
+"""The command line: a thin layer over the Python API, one file a command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fingerprint import __version__
+from fingerprint.cli import compare, library, matrix, pack
+from fingerprint.errors import FingerprintError
+
+app = typer.Typer(
+    name="fingerprint",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Forensics for distillation between language models: calibrated, capped, checkable.",
+)
+app.command("compare")(compare.compare_command)
+app.command("matrix")(matrix.matrix_command)
+app.add_typer(pack.app, name="pack")
+app.add_typer(library.app, name="library")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fingerprint {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; user and data errors are one line on stderr and exit code 1."""
+    try:
+        app()
+    except FingerprintError as error:
+        from fingerprint.report.safe import clean
+
+        sys.stderr.write(f"fingerprint: {clean(str(error))}\n")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("fingerprint: interrupted\n")
+        sys.exit(130)

@@ -1,0 +1,233 @@
+"""Comparison: from SPECs to verdicts. `compare` and `matrix` are the public API of the main job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from fingerprint.alternatives import alternatives, settled
+from fingerprint.assembly import Run, assemble
+from fingerprint.assessment import Assessment, assess
+from fingerprint.errors import ComparisonError
+from fingerprint.evidence import DRAWS, MIN_PROMPTS
+from fingerprint.models import read_lineages
+from fingerprint.panel import Panel
+from fingerprint.records import MatrixRow, Verdict, VerdictLabel
+from fingerprint.specs import Loaded, Loader
+from fingerprint.verdict import Line, judge
+
+SEED = 20260101
+Progress = Callable[[str, int, int], None]
+
+
+def compare(
+    suspect: str | Path,
+    teacher: str | Path,
+    *,
+    background: Sequence[str | Path] = (),
+    lineages: str | Path | Mapping[str, tuple[str, str | None]] | None = None,
+    key: bytes | None = None,
+    seed: int = SEED,
+    draws: int = DRAWS,
+    unpaired: bool = False,
+    strict: bool = False,
+) -> Verdict:
+    """Compare a suspect with a teacher against a background of unrelated models.
+
+    Parameters
+    ----------
+    suspect, teacher : str or path
+        SPECs: a name in the library (``kimi``, ``ref_claude@opus``, ``ref_gpt:alpaca_eval``),
+        outputs, a pack, or a folder of these.
+    background : sequence of SPEC
+        Unrelated models; default the library's on the same prompts.
+    lineages : path or mapping, optional
+        A TSV of model, lineage, vendor, or the same as a mapping.
+    key : bytes, optional
+        HMAC key, when the packs are keyed.
+    seed : int
+        Of the bootstrap; it is in the verdict.
+    draws : int
+        Bootstrap draws.
+    unpaired : bool
+        Allow a comparison without any common prompt, by pooled style alone.
+    strict : bool
+        Stop at the first bad line of the inputs.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    FingerprintError
+        When the inputs cannot be read or the two cannot be compared; the message says what to do.
+    """
+    loader = Loader(_stated(lineages), key, strict)
+    suspects = loader.load(str(suspect))
+    teachers = loader.load(str(teacher))
+    run = assemble(loader, [suspects], [teachers], [str(b) for b in background], seed, draws)
+    one = _only(run.suspects, suspects, "suspect")
+    asked = _joined(run, teachers)
+    _check_pair(run.panel, one, asked, unpaired)
+    return judge(
+        run.evidence,
+        one,
+        asked,
+        [line for line in run.rivals if not set(line.members) & set(asked.members)],
+        run.calibration,
+        inputs=run.sources,
+        problems=run.problems,
+        seed=seed,
+    )
+
+
+def matrix(
+    suspects: Sequence[str | Path],
+    teachers: Sequence[str | Path],
+    *,
+    background: Sequence[str | Path] = (),
+    lineages: str | Path | Mapping[str, tuple[str, str | None]] | None = None,
+    key: bytes | None = None,
+    seed: int = SEED,
+    draws: int = DRAWS,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> tuple[MatrixRow, ...]:
+    """Compare every suspect with every teacher in one pass.
+
+    Parameters are those of `compare`; a SPEC of files stands for each model in it, a library name
+    for one teacher with its versions. Pairs that cannot be compared are rows with
+    ``insufficient_data`` and a reason.
+
+    Returns
+    -------
+    tuple of MatrixRow
+        In the order of the suspects, then of the teachers.
+    """
+    report = progress or (lambda what, done, total: None)
+    loader = Loader(_stated(lineages), key, strict)
+    specs = [str(s) for s in (*suspects, *teachers)]
+    loaded = []
+    for i, spec in enumerate(specs):
+        report("reading", i, len(specs))
+        loaded.append(loader.load(spec))
+    report("measuring agreement", 0, 1)
+    run = assemble(
+        loader,
+        loaded[: len(suspects)],
+        loaded[len(suspects) :],
+        [str(b) for b in background],
+        seed,
+        draws,
+    )
+    rows = []
+    for i, suspect in enumerate(run.suspects):
+        report("judging", i, len(run.suspects))
+        rows += _matrix_rows(run, suspect)
+    report("judging", len(run.suspects), len(run.suspects))
+    return tuple(rows)
+
+
+def _only(lines: Sequence[Line], loaded: Loaded, role: str) -> Line:
+    members = [m for line in lines for m in line.members]
+    if len(members) == 1:
+        return lines[0]
+    names = sorted({pack.info.name for pack in loaded.packs})
+    raise ComparisonError(
+        f"expected one {role}, {loaded.spec} holds {len(names)} models: {', '.join(names[:12])}; "
+        "narrow it (name@version, or one file), or use `fingerprint matrix` for many"
+    )
+
+
+def _joined(run: Run, loaded: Loaded) -> Line:
+    """Take the models of one SPEC as versions of one teacher; they must be of one lineage."""
+    members = tuple(dict.fromkeys(m for line in run.teachers for m in line.members))
+    names = {run.panel.infos[m].lineage for m in members}
+    if len(names) > 1:
+        raise ComparisonError(
+            f"expected one teacher, {loaded.spec} holds {len(names)} lineages: "
+            f"{', '.join(sorted(names)[:12])}; name one of them, or use `fingerprint matrix`"
+        )
+    if len(run.teachers) == 1:
+        return run.teachers[0]
+    return Line(Path(loaded.spec).stem, members)
+
+
+def _check_pair(panel: Panel, suspect: Line, teacher: Line, unpaired: bool) -> None:
+    infos = panel.infos
+    mine = infos[suspect.members[0]]
+    if set(suspect.members) & set(teacher.members):
+        raise ComparisonError(
+            f"{suspect.name} is compared with itself; expected another model as teacher"
+        )
+    for m in teacher.members:
+        if infos[m].lineage == mine.lineage:
+            raise ComparisonError(
+                f"{mine.name} and {infos[m].name} are of one lineage ({mine.lineage}): a model is "
+                "close to its own relatives whatever it learned from; name a teacher of another "
+                "lineage, or state other lineages with --lineages FILE"
+            )
+    shared = max(panel.shared(suspect.members[0], m) for m in teacher.members)
+    if shared == 0 and not unpaired:
+        raise ComparisonError(
+            f"{suspect.name} and {teacher.name} have no prompt in common, and {MIN_PROMPTS} are "
+            "needed; prompts pair by their text (case and white space aside): collect both on "
+            "one suite, or pass --unpaired to compare pooled style alone, which supports next to "
+            "nothing"
+        )
+
+
+def _matrix_rows(run: Run, suspect: Line) -> list[MatrixRow]:
+    infos = run.panel.infos
+    member = suspect.members[0]
+    found: dict[str, Assessment] = {}
+    reasons: dict[str, str] = {}
+    for teacher in run.teachers:
+        if any(infos[t].lineage == infos[member].lineage for t in teacher.members):
+            reasons[teacher.name] = f"one lineage ({infos[member].lineage})"
+            continue
+        if len(suspect.members) > 1:
+            reasons[teacher.name] = "several models under one name: narrow it with name@version"
+            continue
+        found[teacher.name] = assess(run.evidence, member, teacher.members, run.calibration)
+    rows = []
+    for teacher in run.teachers:
+        item = found.get(teacher.name)
+        if item is None:
+            rows.append(_no_row(suspect.name, teacher.name, reasons[teacher.name]))
+            continue
+        rows.append(_row(run, suspect.name, teacher.name, item, found))
+    return rows
+
+
+def _row(
+    run: Run, suspect: str, teacher: str, item: Assessment, found: Mapping[str, Assessment]
+) -> MatrixRow:
+    infos = run.panel.infos
+    label = item.decided
+    if label is VerdictLabel.INSUFFICIENT:
+        return _no_row(suspect, teacher, item.missing or "not measured")
+    if label is VerdictLabel.SUPPORTED:
+        vendor = infos[item.teacher].vendor
+        foreign = {n: a for n, a in found.items() if infos[a.teacher].vendor != vendor}
+        if not settled(alternatives(run.evidence, item, foreign)):
+            label = VerdictLabel.INCONCLUSIVE
+    return MatrixRow(suspect, teacher, item.llr10, item.cap10, item.share, str(label), _late(item))
+
+
+def _late(item: Assessment) -> str | None:
+    return None if item.impossible is None else f"released after the suspect: {item.impossible}"
+
+
+def _no_row(suspect: str, teacher: str, reason: str) -> MatrixRow:
+    label = str(VerdictLabel.INSUFFICIENT)
+    return MatrixRow(suspect, teacher, None, None, None, label, reason)
+
+
+def _stated(
+    lineages: str | Path | Mapping[str, tuple[str, str | None]] | None,
+) -> Mapping[str, tuple[str, str | None]]:
+    if lineages is None:
+        return {}
+    return read_lineages(lineages) if isinstance(lineages, str | Path) else lineages
