@@ -163,7 +163,7 @@ def to_json(calibration: Calibration, about: Mapping[str, Any]) -> str:
             for channel, prior in calibration.lengths.items()
         },
         "spreads": {
-            c: {"scale": p.scale, "weight": p.weight} for c, p in calibration.spreads.items()
+            c: {"ratio": p.ratio, "weight": p.weight} for c, p in calibration.spreads.items()
         },
         "fused": {"intercept": calibration.fused.intercept, "slope": calibration.fused.slope},
         "channels": {
@@ -212,7 +212,7 @@ def from_json(text: str) -> Calibration:
             c: LengthPrior(np.array(p["coefficients"]), np.array(p["information"]))
             for c, p in value["lengths"].items()
         },
-        spreads={c: SpreadPrior(p["scale"], p["weight"]) for c, p in value["spreads"].items()},
+        spreads={c: SpreadPrior(p["ratio"], p["weight"]) for c, p in value["spreads"].items()},
         fused=Logistic(**value["fused"]),
         channels={c: Logistic(**m) for c, m in value["channels"].items()},
         share=ShareMap(**value["share"]),

@@ -38,9 +38,13 @@ class LengthPrior:
 
 @dataclass(frozen=True, slots=True)
 class SpreadPrior:
-    """Prior of the spread of D among unrelated pairs of one channel."""
+    """Prior of the spread of D among unrelated pairs of one channel.
 
-    scale: float
+    The variance is ``scatter**2 * (ratio + 1 / P)``: sampling of P prompts, and what differs between
+    lineages however many prompts there are, both in units of the run's own scatter over prompts.
+    """
+
+    ratio: float
     weight: float
     """Dyads of background lineages that the prior counts for."""
 
@@ -89,6 +93,7 @@ class Evidence:
     _lineage_seed: int = field(init=False)
     _adjusted: dict[str, npt.NDArray[np.float32]] = field(init=False, default_factory=dict)
     _means: dict[tuple[str, bytes], F64] = field(init=False, default_factory=dict)
+    _scatters: dict[tuple[str, bytes], float] = field(init=False, default_factory=dict)
     _nulls: dict[tuple[str, bytes], dict[tuple[str, str], float]] = field(
         init=False, default_factory=dict
     )
@@ -247,10 +252,43 @@ class Evidence:
         # a table of n lineages has n(n-1)/2 dyads, of which n are spent on the means
         freedom = max(0.0, len(squares) / 2 - len({name for pair in nulls for name in pair}))
         prior = self.spreads[channel]
-        total = prior.weight * prior.scale**2
+        total = prior.weight * self.prior_variance(channel, mask)
         if freedom:
             total += freedom * float(np.mean(squares))
         return float(np.sqrt(total / (prior.weight + freedom)))
+
+    def prior_variance(self, channel: str, mask: npt.NDArray[np.bool_]) -> float:
+        """Variance of D that the prior expects on these prompts."""
+        prior = self.spreads[channel]
+        n = int(mask.sum()) if self.agreements[channel].paired else 1
+        scatter = self.scatter(channel, mask)
+        return scatter**2 * (prior.ratio + (1.0 / n if self.agreements[channel].paired else 0.0))
+
+    def scatter(self, channel: str, mask: npt.NDArray[np.bool_]) -> float:
+        """Scatter over prompts of the agreement of background pairs, prompt effects removed.
+
+        For an unpaired channel, the scatter of the agreement over pairs.
+        """
+        key = (channel, mask.tobytes())
+        if key not in self._scatters:
+            infos = self.panel.infos
+            members = [m for m in self.background if self.panel.present[mask, m].any()]
+            pairs = [
+                (i, j)
+                for x, i in enumerate(members)
+                for j in members[x + 1 :]
+                if infos[i].lineage != infos[j].lineage
+            ]
+            one, two = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+            agreement = self.agreements[channel]
+            values = self._adjusted[channel][mask if agreement.paired else slice(None)]
+            table = values[:, one, two].astype(np.float64)
+            if agreement.paired:
+                table = table - _known_mean(table)[:, None]
+                table = table - _known_mean(table.T)[None, :]
+            spread = float(np.nanstd(table)) if table.size else 0.0
+            self._scatters[key] = max(spread, 1e-6)
+        return self._scatters[key]
 
     def _null_squares(
         self, channel: str, mask: npt.NDArray[np.bool_]

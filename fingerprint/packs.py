@@ -1,17 +1,13 @@
 """Packs: the textless fingerprint of one model's outputs on one suite, in a single file.
 
-A pack is a safetensors file (no pickle, no code) whose one metadata entry is a canonical JSON
-manifest. The manifest holds the SHA-256 of the content, and for a keyed pack an HMAC-SHA-256 of it
-(RFC 2104). See docs/packs.md for the fields and for what an unkeyed pack gives away to guessing.
+`packfile` says how the file is laid out and verified; this module says what a pack holds. See
+docs/packs.md for the fields and for what an unkeyed pack gives away to guessing.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
+import math
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,13 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fingerprint import __version__
+from fingerprint import packfile
 from fingerprint.errors import PackError
+from fingerprint.packfile import Arrays, ArraySpec, key_id
 from fingerprint.records import ModelInfo, Outputs, Source
 from fingerprint.style import FEATURES, LANGUAGES, STYLE_VERSION
 from fingerprint.tokens import Hasher
 from fingerprint.units import (
     KINDS,
     OPENING_TOKENS,
+    PHRASES_KEPT,
     UNITS_VERSION,
     Ragged,
     UnitTable,
@@ -38,9 +37,22 @@ from fingerprint.units import (
 
 PACK_FORMAT = "fingerprint.pack/1"
 PACK_SUFFIX = ".pack"
-MAX_PACK_BYTES = 1 << 31
-_ENTRY = "fingerprint"
-_DTYPES = {"prompts": np.uint64, "style": np.uint8, "language": np.uint8, "refusal": np.uint8}
+
+_VERSIONS = {"format": PACK_FORMAT, "units": UNITS_VERSION, "style": STYLE_VERSION}
+_SPECS = {
+    "prompts": ArraySpec("<u8"),
+    "samples": ArraySpec("<u4"),
+    "domains": ArraySpec("<u4"),
+    "openings": ArraySpec("<u4", width=OPENING_TOKENS),
+    "closings": ArraySpec("<u4", width=2),
+    "counts": ArraySpec("<u4", width=5),
+    "style": ArraySpec("|u1", width=len(FEATURES)),
+    "language": ArraySpec("|u1"),
+    "refusal": ArraySpec("|u1"),
+}
+for _kind in KINDS:
+    _SPECS[f"{_kind}.values"] = ArraySpec("<u4", rows="any")
+    _SPECS[f"{_kind}.offsets"] = ArraySpec("<i8", rows="n+1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +112,19 @@ def build(
     Raises
     ------
     PackError
-        When there is no response.
+        When there is no response, a sample number is out of range, or the key is empty.
     """
     if not outputs.responses:
         raise PackError(f"{outputs.model}: expected at least one response to pack, found none")
+    named_key = key_id(key)
     hasher = hasher or Hasher(key)
     responses = outputs.responses
+    for r in responses:
+        if not 0 <= r.sample < 1 << 32:
+            raise PackError(
+                f"{outputs.model}: expected sample numbers from 0 to 2^32-1, found {r.sample} at "
+                f"prompt {r.prompt_id!r}; number the samples of a prompt 0, 1, 2, ..."
+            )
     units = extract((r.text for r in responses), hasher)
     domain_names = tuple(sorted({r.domain or "" for r in responses}))
     index = {name: i for i, name in enumerate(domain_names)}
@@ -121,7 +140,7 @@ def build(
         "role": role,
         "licence": licence,
         "origin": origin,
-        "sampling": dict(outputs.sampling),
+        "sampling": _plain(outputs.sampling),
         "built_by": f"fingerprint {__version__}",
         "responses": len(responses),
         "prompts": len(set(prompts)),
@@ -141,55 +160,35 @@ def build(
         domain_names=domain_names,
         units=units,
         manifest=manifest,
-        key_id=key_id(key),
+        key_id=named_key,
         sources=outputs.sources,
     )
-
-
-def key_id(key: bytes | None) -> str | None:
-    """Return a short digest that names a key without giving it away, or None without a key."""
-    return None if key is None else hmac.digest(key, b"fingerprint key id", "sha256").hex()[:16]
 
 
 def write(pack: Pack, path: str | os.PathLike[str], *, key: bytes | None = None) -> str:
     """Write a pack atomically and return its content hash (hex SHA-256).
 
+    The same outputs, built with the same version, always give the same bytes.
+
     Raises
     ------
     PackError
-        When a keyed pack is written without its key, or the other way round.
+        When a keyed pack is written without its key, or the other way round; when the pack is
+        larger than allowed or the file cannot be written.
     """
-    from safetensors.numpy import save
-
     if key_id(key) != pack.key_id:
         raise PackError(
             f"{path}: the pack was built with key id {pack.key_id}, and is being written with "
             f"{key_id(key)}; give the same --key-file"
         )
-    arrays = _arrays(pack)
-    manifest = _manifest(pack)
-    digest = _content_hash(manifest, arrays)
-    manifest["content_sha256"] = digest
-    if key is not None:
-        manifest["content_hmac"] = hmac.digest(key, digest.encode(), "sha256").hex()
-    data = save(arrays, metadata={_ENTRY: _canonical(manifest)})
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return digest
+    return packfile.save(path, _manifest(pack), _arrays(pack), _SPECS, key)
 
 
 def read(path: str | os.PathLike[str], *, key: bytes | None = None) -> Pack:
     """Read and verify a pack.
 
-    Sizes are checked against the file's own size before anything is allocated.
+    Sizes are checked against the file's own size before anything is allocated. The arrays are
+    read-only.
 
     Parameters
     ----------
@@ -201,26 +200,11 @@ def read(path: str | os.PathLike[str], *, key: bytes | None = None) -> Pack:
     ------
     PackError
         When the file is not a pack, is truncated or altered, is of another format version, is
-        larger than allowed, or was made with another key.
+        larger than allowed, or was made with another key or with none though one is given.
     """
-    manifest, arrays = _load(Path(path))
-    stated = manifest.pop("content_sha256", None)
-    tag = manifest.pop("content_hmac", None)
-    found = _content_hash(manifest, arrays)
-    if stated != found:
-        raise PackError(
-            f"{path}: the content hash says {str(stated)[:16]}…, the content gives {found[:16]}…; "
-            "the pack was altered or damaged, get it again from where it came from"
-        )
-    if key is not None and manifest.get("key_id") is not None:
-        if manifest["key_id"] != key_id(key):
-            raise PackError(
-                f"{path}: made with key id {manifest['key_id']}, the key given has {key_id(key)}"
-            )
-        expected = hmac.digest(key, found.encode(), "sha256").hex()
-        if not isinstance(tag, str) or not hmac.compare_digest(tag, expected):
-            raise PackError(f"{path}: the HMAC does not fit the key: not made by a holder of it")
-    return _from_arrays(manifest, arrays, found, str(path))
+    content = packfile.load(path, _SPECS, _VERSIONS, key)
+    units = _units(content.arrays, str(path))
+    return _pack(content.manifest, content.arrays, units, content.sha256, str(path))
 
 
 def with_info(pack: Pack, info: ModelInfo) -> Pack:
@@ -228,76 +212,32 @@ def with_info(pack: Pack, info: ModelInfo) -> Pack:
     return replace(pack, info=info)
 
 
-def _load(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Return manifest and arrays; safetensors checks every offset against the file's size."""
-    from safetensors import SafetensorError, safe_open
-
-    size = path.stat().st_size
-    if size > MAX_PACK_BYTES:
-        raise PackError(f"{path}: a pack may have {MAX_PACK_BYTES:,} bytes, this file has {size:,}")
-    try:
-        with safe_open(path, framework="np") as handle:
-            manifest = json.loads((handle.metadata() or {})[_ENTRY])
-            form, units = manifest.get("format"), manifest.get("units")
-            if form != PACK_FORMAT or units != UNITS_VERSION:
-                raise PackError(
-                    f"{path}: expected format {PACK_FORMAT} with units {UNITS_VERSION}, found "
-                    f"{str(form)[:40]!r} with units {str(units)[:10]!r}; build the pack again with "
-                    "this version, or use the fingerprint version that wrote it"
-                )
-            return manifest, {name: handle.get_tensor(name) for name in handle.keys()}
-    except (
-        SafetensorError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        RecursionError,
-    ) as error:
-        raise PackError(
-            f"{path}: not a pack, truncated, or altered ({type(error).__name__}); get it again from "
-            "where it came from, or build it again"
-        ) from error
+def _plain(value: Any, depth: int = 8) -> Any:
+    """Return the value as JSON can hold it; what JSON cannot hold becomes its text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if depth and isinstance(value, Mapping):
+        return {str(k): _plain(v, depth - 1) for k, v in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [_plain(v, depth - 1) for v in value]
+    return str(value)
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-
-
-def _content_hash(manifest: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256(_canonical(manifest).encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.data)
-    return digest.hexdigest()
-
-
-def _arrays(pack: Pack) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "prompts": pack.prompts,
-        "samples": pack.samples,
-        "domains": pack.domains,
-        "openings": pack.units.openings,
-        "closings": pack.units.closings,
-        "counts": pack.units.counts,
-        "style": pack.units.style,
-        "language": pack.units.language,
-        "refusal": pack.units.refusal,
-    }
-    for kind in KINDS:
-        ragged: Ragged = getattr(pack.units, kind)
-        arrays[f"{kind}.values"] = ragged.values
-        arrays[f"{kind}.offsets"] = ragged.offsets
-    return {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+def _arrays(pack: Pack) -> Arrays:
+    arrays: Arrays = {}
+    for name in _SPECS:
+        kind, _, part = name.partition(".")
+        owner: Any = pack if hasattr(pack, kind) else pack.units
+        arrays[name] = getattr(getattr(owner, kind), part) if part else getattr(owner, kind)
+    return arrays
 
 
 def _manifest(pack: Pack) -> dict[str, Any]:
     info = pack.info
     return {
-        "format": PACK_FORMAT,
-        "units": UNITS_VERSION,
-        "style": STYLE_VERSION,
+        **_VERSIONS,
         "model": info.name,
         "vendor": info.vendor,
         "lineage": info.lineage,
@@ -312,76 +252,95 @@ def _manifest(pack: Pack) -> dict[str, Any]:
     }
 
 
-def _from_arrays(
-    manifest: dict[str, Any],
-    arrays: dict[str, npt.NDArray[Any]],
-    digest: str,
-    path: str,
-) -> Pack:
-    n = len(arrays.get("prompts", ()))
-    shapes = {
-        "prompts": (n,),
-        "samples": (n,),
-        "domains": (n,),
-        "openings": (n, OPENING_TOKENS),
-        "closings": (n, 2),
-        "counts": (n, 5),
-        "style": (n, len(FEATURES)),
-        "language": (n,),
-        "refusal": (n,),
-    }
-    for name, shape in shapes.items():
-        found = arrays[name].shape if name in arrays else None
-        if found != shape or arrays[name].dtype != _DTYPES.get(name, np.uint32):
-            raise PackError(f"{path}: array {name} should have shape {shape}, found {found}")
+def _units(arrays: Arrays, path: str) -> UnitTable:
+    """Put the units together, checked for what `UnitTable` promises."""
     ragged = {}
     for kind in KINDS:
-        values, offsets = arrays.get(f"{kind}.values"), arrays.get(f"{kind}.offsets")
+        values, offsets = arrays[f"{kind}.values"], arrays[f"{kind}.offsets"]
+        most = PHRASES_KEPT if kind == "phrases" else len(values)
+        # Differences of hostile offsets could wrap around: compare.
         if (
-            values is None
-            or offsets is None
-            or values.dtype != np.uint32
-            or offsets.dtype != np.int64
-            or offsets.shape != (n + 1,)
-            or offsets[0] != 0
+            offsets[0] != 0
             or offsets[-1] != len(values)
-            or bool((np.diff(offsets) < 0).any())
+            or bool((offsets[1:] < offsets[:-1]).any())
+            or bool((np.diff(offsets) > most).any())
         ):
-            raise PackError(f"{path}: the rows of {kind} do not fit its {n} responses")
+            raise PackError(f"{path}: the rows of {kind} do not fit: made by something else")
+        rising = values[1:] > values[:-1]
+        ends = offsets[1:-1]
+        rising[ends[(ends > 0) & (ends < len(values))] - 1] = True
+        if not rising.all():
+            raise PackError(f"{path}: a row of {kind} is not sorted: made by something else")
         ragged[kind] = Ragged(values, offsets)
-    try:
-        names = tuple(str(d) for d in manifest["domain_names"])
-        if n and int(arrays["domains"].max()) >= len(names):
-            raise ValueError("domain index")
-        info = ModelInfo(
-            name=str(manifest["model"]),
-            lineage=str(manifest["lineage"]),
-            vendor=manifest["vendor"],
-            released=manifest["released"],
-            taught_by=tuple(str(v) for v in manifest["taught_by"]),
-            lineage_known=bool(manifest["lineage_known"]),
-        )
-        about = dict(manifest["about"])
-        sources = tuple(Source(str(s["path"]), str(s["sha256"])) for s in manifest["sources"])
-        suite = str(manifest["suite"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise PackError(f"{path}: the manifest lacks or spoils {error}") from error
+    if (arrays["language"] >= len(LANGUAGES)).any() or (arrays["refusal"] > 1).any():
+        raise PackError(f"{path}: language or refusal flags out of range: made by something else")
+    return UnitTable(
+        line_starts=ragged["line_starts"],
+        sentence_starts=ragged["sentence_starts"],
+        sentence_pairs=ragged["sentence_pairs"],
+        phrases=ragged["phrases"],
+        openings=arrays["openings"],
+        closings=arrays["closings"],
+        counts=arrays["counts"],
+        style=arrays["style"],
+        language=arrays["language"],
+        refusal=arrays["refusal"],
+    )
+
+
+def _pack(
+    manifest: dict[str, Any], arrays: Arrays, units: UnitTable, digest: str, path: str
+) -> Pack:
+    entry = _Entries(manifest, path)
+    names = entry.texts("domain_names")
+    if (arrays["domains"] >= max(len(names), 1)).any():
+        raise PackError(f"{path}: a domain has no name: made by something else")
+    sources = entry.of("sources", list)
     return Pack(
-        info=info,
-        suite=suite,
+        info=ModelInfo(
+            name=entry.of("model", str),
+            lineage=entry.of("lineage", str),
+            vendor=entry.of("vendor", str, optional=True),
+            released=entry.of("released", str, optional=True),
+            taught_by=entry.texts("taught_by"),
+            lineage_known=entry.of("lineage_known", bool),
+        ),
+        suite=entry.of("suite", str),
         prompts=arrays["prompts"],
         samples=arrays["samples"],
         domains=arrays["domains"],
         domain_names=names,
-        units=UnitTable(
-            **ragged,
-            **{
-                k: arrays[k]
-                for k in ("openings", "closings", "counts", "style", "language", "refusal")
-            },
+        units=units,
+        manifest=entry.of("about", dict),
+        key_id=entry.of("key_id", str, optional=True),
+        sources=tuple(
+            Source(source.of("path", str), source.of("sha256", str))
+            for source in (_Entries(found, path) for found in sources)
         ),
-        manifest=about,
-        key_id=manifest.get("key_id"),
-        sources=sources,
         content_sha256=digest,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """Typed access to a manifest that anybody may have written."""
+
+    found: Any
+    path: str
+
+    def of(self, name: str, kind: type, *, optional: bool = False) -> Any:
+        value = self.found.get(name) if isinstance(self.found, dict) else None
+        if not (type(value) is kind or (optional and value is None)):
+            raise PackError(
+                f"{self.path}: the manifest should have a {kind.__name__} as {name}, found "
+                f"{type(value).__name__}: made by something else"
+            )
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = tuple(self.of(name, list))
+        if any(type(value) is not str for value in values):
+            raise PackError(
+                f"{self.path}: {name} should be a list of texts: made by something else"
+            )
+        return values

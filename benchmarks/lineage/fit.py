@@ -176,17 +176,20 @@ def fit(data: Path) -> tuple[Calibration, dict[str, object], list[Row]]:
         values = agreements[0][channel].per_prompt
         coefficients, information, _ = fit_lengths(pools[0].panel, values, pools[0].clean, None)
         lengths[channel] = LengthPrior(coefficients, information)
-    flat = {c: SpreadPrior(0.02, 1e-6) for c in channels.NAMES}
+    flat = {c: SpreadPrior(1.0, 1e-6) for c in channels.NAMES}
     spreads_found = defaultdict(list)
     for pool, measured in zip(pools, agreements, strict=True):
         rng = np.random.default_rng(SEED)
         evidence = Evidence(pool.panel, measured, pool.clean, lengths, flat, rng, draws=0)
         pair = labelled_pairs(pool.panel.infos, pool.labels)[0]
         groups = evidence.groups(pair.suspect, pair.teachers)
+        mask = evidence.prompt_mask(pair.suspect, pair.teachers[0])
         for c in channels.NAMES:
-            spreads_found[c].append(
-                evidence.score(c, pair.suspect, pair.teachers[0], groups).spread
-            )
+            spread = evidence.score(c, pair.suspect, pair.teachers[0], groups).spread
+            relative = (spread / evidence.scatter(c, mask)) ** 2
+            sampling = 1.0 / mask.sum() if measured[c].paired else 0.0
+            print(f"{pool.name} {c}: ratio {relative - sampling:.4f}", file=sys.stderr)
+            spreads_found[c].append(max(relative - sampling, 0.1 * sampling))
     spreads = {
         c: SpreadPrior(float(np.exp(np.mean(np.log(v)))), PRIOR_DYADS)
         for c, v in spreads_found.items()

@@ -1,0 +1,109 @@
+"""Judge the calibration on the open data: python -m benchmarks.lineage.evaluate DATA.
+
+Every figure is cross-validated: the LR of a pair comes from a fit without the suspect's lineage and
+without the teacher's vendor (for the one true vendor: without the teacher's family). Figures are
+weighted so that each (lineage, family) counts once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.lineage.fit import cross_validate, fit, fused_feature, weights_of
+from benchmarks.lineage.metrics import auc, cell_weights, recall_at, recall_at_no_false
+from benchmarks.lineage.table import FULL, Row
+from fingerprint.calibration import FULL_BACKGROUND, bounded, cllr
+
+F64 = npt.NDArray[np.float64]
+
+
+def open_set(rows: Sequence[Row], score: F64) -> float:
+    """AUC of students' best true teacher against independents' best teacher of all."""
+    best: dict[tuple[str, str], tuple[float, bool, str]] = {}
+    for row, value in zip(rows, score, strict=True):
+        if row.pair.true or row.pair.kind == "independent":
+            key = (row.pool, row.suspect)
+            if key not in best or value > best[key][0]:
+                best[key] = (float(value), row.pair.true, row.lineage)
+    values = list(best.values())
+    weights = cell_weights([(student, lineage) for _, student, lineage in values])
+    return auc(np.array([v[0] for v in values]), np.array([v[1] for v in values]), weights)
+
+
+def vendor_first(rows: Sequence[Row], score: F64) -> float:
+    """Share of students (each lineage weighing one) whose best family is of the true vendor."""
+    best: dict[tuple[str, str], tuple[float, str, str, bool]] = {}
+    students = {(r.pool, r.suspect) for r in rows if r.pair.true}
+    for row, value in zip(rows, score, strict=True):
+        key = (row.pool, row.suspect)
+        if key in students and (key not in best or value > best[key][0]):
+            best[key] = (float(value), row.pair.vendor, row.lineage, row.pair.true)
+    values = list(best.values())
+    weights = cell_weights([lineage for _, _, lineage, _ in values])
+    right = np.array([vendor == "openai" for _, vendor, _, _ in values])
+    return float(weights[right].sum() / weights.sum())
+
+
+def summary(rows: Sequence[Row], llr10: F64, name: str) -> str:
+    true = np.array([r.pair.true for r in rows])
+    weights = weights_of(rows)
+    return (
+        f"| {name} | {int(true.sum())} / {int((~true).sum())} | {auc(llr10, true, weights):.3f} | "
+        f"{open_set(rows, llr10):.3f} | {recall_at_no_false(llr10, true, weights):.2f} | "
+        f"{recall_at(llr10, true, weights, 0.01):.2f} | {vendor_first(rows, llr10):.2f} | "
+        f"{cllr(llr10, true, weights):.3f} | {llr10[~true].max():.2f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    data = parser.parse_args().data
+    calibration, about, rows = fit(data)
+    everything = np.ones(len(rows), dtype=bool)
+    uncapped = cross_validate(rows, fused_feature(rows), everything)
+    cap = calibration.cap10(FULL_BACKGROUND)
+    capped = np.array(
+        [
+            float(bounded(v, calibration.cap10(r.n_background)))
+            for v, r in zip(uncapped, rows, strict=True)
+        ]
+    )
+    print(about)
+    print(f"cap {cap:.3f} from {calibration.null_lineages} lineages, recall {calibration.recall:.3f}")
+    print("| condition | true / false pairs | pair AUC | open-set AUC | recall at 0 false | "
+          "at 1 % | vendor first | Cllr | largest false |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    selections: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.condition == FULL:
+            selections["all"].append(i)
+            selections[row.pool].append(i)
+            if row.pair.high or not row.pair.true:
+                selections["high confidence only"].append(i)
+        else:
+            selections[f"{row.pool}, {row.condition.split(' #')[0]}"].append(i)
+    for name, at in selections.items():
+        chosen = [rows[i] for i in at]
+        if any(r.pair.true for r in chosen):
+            print(summary(chosen, uncapped[at], f"{name}, uncapped"))
+            if name in ("all", "alpaca_eval", "vicuna80"):
+                print(summary(chosen, capped[at], f"{name}, capped"))
+    full = selections["all"]
+    order = sorted(full, key=lambda i: -uncapped[i])
+    print("\nlargest false pairs:")
+    for i in [i for i in order if not rows[i].pair.true][:15]:
+        print(f"  {uncapped[i]:.2f} {rows[i].pool}: {rows[i].suspect} x {rows[i].teacher}")
+    print("smallest true pairs:")
+    for i in [i for i in reversed(order) if rows[i].pair.true][:15]:
+        print(f"  {uncapped[i]:.2f} {rows[i].pool}: {rows[i].suspect} x {rows[i].teacher}")
+
+
+if __name__ == "__main__":
+    main()
