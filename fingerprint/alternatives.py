@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fingerprint.assessment import Assessment
-from fingerprint.evidence import MIN_PROMPTS, Evidence
-from fingerprint.records import Alternative, Status
+from fingerprint.evidence import Evidence
+from fingerprint.records import MIN_PROMPTS, Alternative, Status
 
 RIVAL_MARGIN = 0.3
 """A teacher of another vendor within this much log10 LR (uncapped) explains the data as well."""

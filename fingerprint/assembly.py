@@ -9,12 +9,12 @@ import numpy as np
 
 from fingerprint import channels
 from fingerprint.calibration import Calibration, shipped
-from fingerprint.evidence import MIN_LINEAGES, MIN_PROMPTS, Evidence
+from fingerprint.evidence import Evidence
 from fingerprint.library import INDEPENDENT, REFERENCE, Entry, library
 from fingerprint.models import lookup
 from fingerprint.packs import Pack
 from fingerprint.panel import Panel, align, merge
-from fingerprint.records import ModelInfo, Problem, Source
+from fingerprint.records import MIN_LINEAGES, MIN_PROMPTS, ModelInfo, Problem, Source
 from fingerprint.specs import Loaded, Loader
 from fingerprint.verdict import Line
 

@@ -10,9 +10,17 @@ import numpy.typing as npt
 
 from fingerprint.calibration import FUSED, Calibration, bounded, fuse
 from fingerprint.channels import NAMES, PAIRED
-from fingerprint.evidence import MIN_LINEAGES, MIN_PROMPTS, Evidence, Score
+from fingerprint.evidence import Evidence, Score
 from fingerprint.models import lookup
-from fingerprint.records import ChannelResult, ModelInfo, Share, Status, VerdictLabel
+from fingerprint.records import (
+    MIN_LINEAGES,
+    MIN_PROMPTS,
+    ChannelResult,
+    ModelInfo,
+    Share,
+    Status,
+    VerdictLabel,
+)
 from fingerprint.share import share_of
 
 F64 = npt.NDArray[np.float64]
@@ -179,7 +187,7 @@ def _raw(
     scores: dict[str, Score], calibration: Calibration, paired: bool, guard: str | None
 ) -> F64:
     """Uncapped log10 LR of the data (first) and of every draw."""
-    z = {c: np.concatenate(([s.difference], s.draws)) / s.spread for c, s in scores.items()}
+    z = {c: s.standard() for c, s in scores.items()}
     line, sentence = FUSED
     if not paired:
         return calibration.channels["style"].llr10(z["style"])

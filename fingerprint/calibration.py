@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fingerprint.evidence import LengthPrior, SpreadPrior
+from fingerprint.evidence import SpreadPrior
+from fingerprint.lengths import LengthPrior
 
 F64 = npt.NDArray[np.float64]
 

@@ -9,10 +9,10 @@ from fingerprint.alternatives import alternatives, settled
 from fingerprint.assembly import Run, assemble
 from fingerprint.assessment import Assessment, assess
 from fingerprint.errors import ComparisonError
-from fingerprint.evidence import DRAWS, MIN_PROMPTS
+from fingerprint.evidence import DRAWS
 from fingerprint.models import read_lineages
 from fingerprint.panel import Panel
-from fingerprint.records import MatrixRow, Verdict, VerdictLabel
+from fingerprint.records import MIN_PROMPTS, MatrixRow, Verdict, VerdictLabel
 from fingerprint.specs import Loaded, Loader
 from fingerprint.verdict import Line, judge
 

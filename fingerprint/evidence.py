@@ -15,33 +15,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from fingerprint.channels import Agreement
+from fingerprint.lengths import LengthPrior, adjust_lengths, fit_lengths
 from fingerprint.panel import Panel
+from fingerprint.records import MIN_LINEAGES, MIN_PROMPTS
 
 F64 = npt.NDArray[np.float64]
 
-MIN_LINEAGES = 3
-MIN_PROMPTS = 20
 DRAWS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class LengthPrior:
-    """Prior of the length adjustment of one channel: coefficients and their information."""
-
-    coefficients: F64
-    """Shape (5,), for the features of `length_features`."""
-    information: F64
-    """Mean outer product of the centred features, shape (5, 5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpreadPrior:
     """Prior of the spread of D among unrelated pairs of one channel.
 
-    The variance is ``scatter**2 * (ratio + 1 / P)``: sampling of P prompts, and what differs between
-    lineages however many prompts there are, both in units of the run's own scatter over prompts.
+    The variance is ``scatter**2 * (ratio + 1 / P)``: sampling of P prompts, and what differs
+    between lineages however many prompts there are, both in units of the run's own scatter over prompts.
     """
 
     ratio: float
@@ -55,11 +46,29 @@ class Score:
 
     channel: str
     difference: float
-    z: float
     spread: float
+    freedom: float
+    """Degrees of freedom behind the spread, the prior's included."""
     draws: F64
     similarity: float
     n_prompts: int
+
+    @property
+    def z(self) -> float:
+        """The difference in units of the spread, on the normal scale."""
+        return float(self.standard()[0])
+
+    def standard(self) -> F64:
+        """Put the difference and its draws on the normal scale, shape (1 + B,).
+
+        A spread that rests on few dyads makes large ratios common by chance: the ratio is read as
+        Student's t with the freedom behind the spread, and turned into the normal quantile of the
+        same tail (Student 1908).
+        """
+        ratio = np.concatenate(([self.difference], self.draws)) / self.spread
+        tail = special.stdtr(self.freedom, -np.abs(ratio))
+        quantile: F64 = -np.sign(ratio) * special.ndtri(np.maximum(tail, 1e-300))
+        return quantile
 
 
 @dataclass(slots=True)
@@ -173,13 +182,13 @@ class Evidence:
         off = np.einsum("bg,bgh,bh->b", weights, between, weights)
         grand = off / np.maximum(1 - (weights**2).sum(axis=1), 1e-9)
         difference = means[:, suspect, teacher] - row - column + grand
-        spread = self._spread(channel, mask, suspect, teacher)
+        spread, freedom = self._spread(channel, mask, suspect, teacher)
         used = int(mask.sum()) if self.agreements[channel].paired else len(mask)
         return Score(
             channel=channel,
             difference=float(difference[0]),
-            z=float(difference[0] / spread),
             spread=spread,
+            freedom=freedom,
             draws=difference[1:],
             similarity=float(means[0, suspect, teacher]),
             n_prompts=used,
@@ -239,8 +248,8 @@ class Evidence:
 
     def _spread(
         self, channel: str, mask: npt.NDArray[np.bool_], suspect: int, teacher: int
-    ) -> float:
-        """Spread of D among background pairs, shrunk to the prior by the number of dyads."""
+    ) -> tuple[float, float]:
+        """Spread of D among background pairs, shrunk to the prior, and its degrees of freedom."""
         infos = self.panel.infos
         ends = [{infos[m].lineage, infos[m].vendor} for m in (suspect, teacher)]
         nulls = self._null_squares(channel, mask)
@@ -255,7 +264,8 @@ class Evidence:
         total = prior.weight * self.prior_variance(channel, mask)
         if freedom:
             total += freedom * float(np.mean(squares))
-        return float(np.sqrt(total / (prior.weight + freedom)))
+        together = prior.weight + freedom
+        return float(np.sqrt(total / together)), together
 
     def prior_variance(self, channel: str, mask: npt.NDArray[np.bool_]) -> float:
         """Variance of D that the prior expects on these prompts."""
@@ -345,72 +355,3 @@ def _known_mean(values: F64) -> F64:
     total = np.where(known, values, 0.0).sum(axis=-1)
     mean: F64 = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return mean
-
-
-PRIOR_PAIRS = 3000
-"""Pairs of responses that the shipped length coefficients count for."""
-
-
-def length_features(words: F64, one: npt.ArrayLike, two: npt.ArrayLike) -> F64:
-    """Return the symmetric length features of pairs: (..., 5).
-
-    ``words``: mean words per response of each member at one prompt, shape (M,).
-    """
-    a = np.log1p(words[np.asarray(one)]) - 5.0
-    b = np.log1p(words[np.asarray(two)]) - 5.0
-    gap = np.abs(a - b)
-    return np.stack([a + b, a * a + b * b, a * b, gap, np.minimum(gap, 1.0)], axis=-1)
-
-
-def fit_lengths(
-    panel: Panel,
-    values: npt.NDArray[np.float32],
-    members: Sequence[int],
-    prior: LengthPrior | None,
-) -> tuple[F64, F64, int]:
-    """Regress similarity on length features over pairs of different lineages, prompt by prompt.
-
-    Returns
-    -------
-    coefficients, information, n_pairs
-        Shapes (5,), (5, 5) and the number of pairs of responses.
-    """
-    infos = panel.infos
-    pairs = [
-        (i, j)
-        for x, i in enumerate(members)
-        for j in members[x + 1 :]
-        if infos[i].lineage != infos[j].lineage
-    ]
-    size = 5
-    squares, product, n_pairs = np.zeros((size, size)), np.zeros(size), 0
-    one, two = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    for p in range(len(values)):
-        k = values[p][one, two]
-        good = ~np.isnan(k)
-        if good.sum() < 3:
-            continue
-        x = length_features(panel.words[p], one[good], two[good])
-        x = x - x.mean(axis=0)
-        y = k[good] - k[good].mean()
-        squares += x.T @ x
-        product += x.T @ y
-        n_pairs += int(good.sum())
-    information: F64 = squares / max(n_pairs, 1)
-    if prior is not None:
-        squares = squares + PRIOR_PAIRS * prior.information
-        product = product + PRIOR_PAIRS * prior.information @ prior.coefficients
-    coefficients: F64 = np.linalg.lstsq(squares, product, rcond=None)[0]
-    return coefficients, information, n_pairs
-
-
-def adjust_lengths(
-    values: npt.NDArray[np.float32], words: F64, coefficients: F64
-) -> npt.NDArray[np.float32]:
-    """Subtract the length prediction from every pair's similarity, shape kept."""
-    everyone = np.arange(values.shape[1])
-    out = np.empty_like(values)
-    for p in range(len(values)):
-        features = length_features(words[p], everyone[:, None], everyone[None, :])
-        out[p] = values[p] - features @ coefficients
-    return out

@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -30,6 +30,52 @@ class KnownModel:
     lineage: str
     base: str | None
     taught_by: tuple[str, ...]
+    role: str | None = None
+    """``reference`` (a maker's own closed model), ``independent`` (documented to be trained on
+    human data), ``open`` (a maker's own open weights), ``student`` (documented to be trained on
+    another maker's outputs) or None.
+    """
+
+
+# Words that makers put in the names of their own models. A name with any other word, such as
+# distill, lora, alpaca or another maker's name, is no closed model, whatever it starts with.
+_ORDINARY = frozenset(
+    """
+    adaptive api audio base beta chat code codex concise deep default exp experimental extended
+    fast flash free high image instruct k latest light lite long low max medium mini minimal nano
+    non none o online preview pro realtime reasoner reasoning research search thinking turbo ultra
+    v verbose vision xhigh
+    """.split()
+)
+# What open weights have besides: sizes (7b, a22b, 8x7b) and formats.
+_ORDINARY_OPEN = _ORDINARY | frozenset("a awq b bf bit fp gguf gptq hf int it m mt t x".split())
+_ASCII_NAME = re.compile(r"[a-z0-9.:@-]+")
+_WORD = re.compile(r"[a-z]+")
+_TRAINED_FURTHER = re.compile(
+    r"distil|lora\b|fine-?tun|-s?ft\b|-[a-z]?dpo\b|-orpo\b|-kto\b|merge|slerp|ablit|uncensor"
+    r"|alpaca|dolphin|hermes|orca|sharegpt|tulu|ultrachat|vicuna|wizard"
+)
+_CLOSED_MAKERS = {
+    "anthropic": "anthropic", "bard": "google", "chatgpt": "openai", "claude": "anthropic",
+    "cohere": "cohere", "davinci": "openai", "gemini": "google", "gpt": "openai", "grok": "xai",
+    "haiku": "anthropic", "openai": "openai", "opus": "anthropic", "sonnet": "anthropic",
+}  # fmt: skip
+_MAKERS = _CLOSED_MAKERS | {
+    "chatglm": "zhipu", "deepseek": "deepseek", "gemma": "google", "glm": "zhipu",
+    "kimi": "moonshot", "llama": "meta", "minimax": "minimax", "mistral": "mistral",
+    "mixtral": "mistral", "nemotron": "nvidia", "phi": "microsoft", "qwen": "alibaba",
+    "yi": "01ai",
+}  # fmt: skip
+# Routers and clouds put the maker first: anthropic_claude-..., us.anthropic.claude-...
+_PREFIX = re.compile(r"(?:[a-z]{2,6}\.)?([a-z]+(?:-(?:ai|seed))?)[-.](?=[a-z])")
+_PREFIXES = {
+    "anthropic": "anthropic", "openai": "openai", "google": "google", "x-ai": "xai", "xai": "xai",
+    "z-ai": "zhipu", "bytedance": "bytedance", "bytedance-seed": "bytedance", "meta": "meta",
+    "moonshotai": "moonshot", "moonshot-ai": "moonshot", "mistralai": "mistral",
+    "mistral-ai": "mistral", "deepseek": "deepseek", "deepseek-ai": "deepseek",
+    "qwen": "alibaba", "minimax": "minimax", "cohere": "cohere", "amazon": "amazon",
+    "baidu": "baidu", "xiaomi": "xiaomi",
+}  # fmt: skip
 
 
 @cache
@@ -51,19 +97,52 @@ def known_models() -> tuple[KnownModel, ...]:
             lineage=row["lineage"],
             base=row["base"] or None,
             taught_by=tuple(v for v in row["taught_by"].split(";") if v),
+            role=row["role"] or None,
         )
         for row in rows
     )
 
 
-@cache
+@lru_cache(maxsize=4096)
 def lookup(name: str) -> KnownModel | None:
     """Return the first line of the table that fits a model's name, or None.
 
-    Case, underscores and an organisation before a slash (``org/model``) do not matter.
+    Case, underscores and an organisation before the name (``org/model``, ``anthropic.claude-2``) do
+    not matter. A name that mixes makers, or tells of further training, never fits a maker's own
+    models: taking a student for its teacher would be worse than not knowing it.
     """
-    plain = name.lower().replace("_", "-").replace(" ", "-").rsplit("/", 1)[-1][:200]
-    return next((known for known in known_models() if known.pattern.fullmatch(plain)), None)
+    if len(name) > 200:
+        return None
+    plain = name.lower().replace("_", "-").replace(" ", "-").rsplit("/", 1)[-1]
+    found = _first(plain, None)
+    prefix = _PREFIX.match(plain)
+    if found is None and prefix is not None and prefix[1] in _PREFIXES:
+        found = _first(plain[prefix.end() :], _PREFIXES[prefix[1]])
+    return found
+
+
+def _first(plain: str, vendor: str | None) -> KnownModel | None:
+    return next(
+        (
+            known
+            for known in known_models()
+            if vendor in (None, known.vendor)
+            and known.pattern.fullmatch(plain)
+            and _allows(known, plain)
+        ),
+        None,
+    )
+
+
+def _allows(known: KnownModel, plain: str) -> bool:
+    """Say whether the words of a name leave the role of a line open to it."""
+    words = set(_WORD.findall(plain)) - set(_WORD.findall(known.pattern.pattern))
+    if known.role in ("reference", "independent"):
+        ordinary = _ORDINARY if known.role == "reference" else _ORDINARY_OPEN
+        return words <= ordinary and _ASCII_NAME.fullmatch(plain) is not None
+    makers = _MAKERS if known.role == "open" else _CLOSED_MAKERS
+    others = {makers[word] for word in words if word in makers} - {known.vendor, *known.taught_by}
+    return not others and (known.role != "open" or _TRAINED_FURTHER.search(plain) is None)
 
 
 def model_info(
@@ -129,7 +208,8 @@ def read_lineages(path: str | Path) -> dict[str, tuple[str, str | None]]:
             continue
         if len(cells) < 2 or not cells[0] or not cells[1]:
             raise OutputsError(
-                f"{path}:{number}: expected model<TAB>lineage[<TAB>vendor], found {len(cells)} cells"
+                f"{path}:{number}: expected model<TAB>lineage[<TAB>vendor], "
+                f"found {len(cells)} cells"
             )
         stated[cells[0]] = (cells[1], cells[2] if len(cells) > 2 and cells[2] else None)
     return stated

@@ -224,8 +224,8 @@ def _check_versions(manifest: Any, versions: Mapping[str, Any], path: str) -> No
     found = {name: manifest.get(name) for name in versions}
     if found != dict(versions):
         raise PackError(
-            f"{path}: expected {_brief(versions)}, found {_brief(found)}; build the pack again with "
-            "this version of fingerprint, or use the version that wrote it"
+            f"{path}: expected {_brief(versions)}, found {_brief(found)}; build the pack again "
+            "with this version of fingerprint, or use the version that wrote it"
         )
 
 

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fingerprint import __version__
-from fingerprint import packfile
+from fingerprint import __version__, packfile
 from fingerprint.errors import PackError
 from fingerprint.packfile import Arrays, ArraySpec, key_id
 from fingerprint.records import ModelInfo, Outputs, Source
@@ -112,12 +111,16 @@ def build(
     Raises
     ------
     PackError
-        When there is no response, a sample number is out of range, or the key is empty.
+        When there is no response, a sample number is out of range, the key is empty, or the hasher
+        was made with another one.
     """
     if not outputs.responses:
         raise PackError(f"{outputs.model}: expected at least one response to pack, found none")
     named_key = key_id(key)
-    hasher = hasher or Hasher(key)
+    own = Hasher(key)
+    hasher = hasher or own
+    if (hasher.words(["key"]) != own.words(["key"])).any():
+        raise PackError("expected a hasher made with the key given, found one of another key")
     responses = outputs.responses
     for r in responses:
         if not 0 <= r.sample < 1 << 32:
@@ -291,6 +294,8 @@ def _units(arrays: Arrays, path: str) -> UnitTable:
 def _pack(
     manifest: dict[str, Any], arrays: Arrays, units: UnitTable, digest: str, path: str
 ) -> Pack:
+    if not len(units.counts):
+        raise PackError(f"{path}: expected at least one response, found none")
     entry = _Entries(manifest, path)
     names = entry.texts("domain_names")
     if (arrays["domains"] >= max(len(names), 1)).any():

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MIN_LINEAGES = 3
+"""Independent background lineages below which no number is given."""
+MIN_PROMPTS = 20
+"""Common prompts below which answers are not paired."""
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

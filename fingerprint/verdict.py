@@ -15,8 +15,9 @@ from fingerprint.assessment import (
     channel_results,
 )
 from fingerprint.calibration import FULL_BACKGROUND, FUSED, Calibration
-from fingerprint.evidence import MIN_LINEAGES, MIN_PROMPTS, Evidence
+from fingerprint.evidence import Evidence
 from fingerprint.records import (
+    MIN_PROMPTS,
     DomainResult,
     ModelInfo,
     Party,
@@ -214,7 +215,10 @@ def _domains(
 def _answer(verdict: Verdict, found: Assessment) -> str:
     suspect, teacher = verdict.suspect.name, verdict.teacher.name
     if found.impossible:
-        return f"{suspect} cannot have learned from {teacher}: the teacher was released after it ({found.impossible})."
+        return (
+            f"The release dates on record exclude that {suspect} learned from {teacher}: "
+            f"{found.impossible}."
+        )
     if verdict.verdict is VerdictLabel.INSUFFICIENT:
         return (
             f"There is not enough data to say whether {suspect} learned from {teacher}: "
@@ -315,4 +319,4 @@ def _limitations(
     return tuple(notes)
 
 
-__all__ = ["IMPOSSIBLE", "MIN_LINEAGES", "Line", "judge", "verbal"]
+__all__ = ["IMPOSSIBLE", "Line", "judge", "verbal"]

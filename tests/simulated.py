@@ -9,8 +9,9 @@ a real model: words are made of syllables, apart from a few function words.
 from __future__ import annotations
 
 import json
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -43,105 +44,100 @@ CONTENT = _words(_BASE, 700)
 STARTS = _words(_BASE, 160)
 _POPULAR = 1.0 / np.arange(1, len(STARTS) + 1)
 _POPULAR /= _POPULAR.sum()
+_COMMON = np.cumsum(_POPULAR).tolist()
+
+Sentence = tuple[str, ...]
+"""The first word of a sentence is its start."""
+Plan = tuple[tuple[str, tuple[Sentence, ...]], ...]
+"""What a lineage gives to one prompt: for every line its marker and its sentences."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a lineage gives to one prompt: for each line its marker, and its sentences' words."""
+class Dice:
+    """Uniform numbers, drawn in blocks: one call of a Generator for each would be slow."""
 
-    lines: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
-    """(marker, sentences); the first word of a sentence is its start."""
+    def __init__(self, *seed: int) -> None:
+        self._rng = np.random.default_rng(list(seed))
+        self._left: list[float] = []
+
+    def __call__(self) -> float:
+        if not self._left:
+            self._left = self._rng.random(512).tolist()
+        return self._left.pop()
+
+    def of(self, items: Sequence[str]) -> str:
+        return items[int(self() * len(items))]
+
+    def by(self, items: Sequence[str], cumulative: Sequence[float]) -> str:
+        return items[min(bisect(cumulative, self()), len(items) - 1)]
 
 
-@dataclass(frozen=True)
 class Lineage:
     """Habits drawn from a seed; ``plan`` applies them to a prompt."""
 
-    name: str
-    seed: int
-    layout: np.ndarray = field(init=False, repr=False)
-    line_starts: np.ndarray = field(init=False, repr=False)
-    sentence_starts: np.ndarray = field(init=False, repr=False)
-    content: np.ndarray = field(init=False, repr=False)
-    phrases: tuple[tuple[str, ...], ...] = field(init=False, repr=False)
-    n_lines: float = field(init=False)
+    def __init__(self, name: str, seed: int) -> None:
+        self.name, self.seed = name, seed
+        rng = np.random.default_rng([seed, 1])
 
-    def __post_init__(self) -> None:
-        rng = np.random.default_rng([self.seed, 1])
+        def habit(base: np.ndarray, strength: float) -> list[float]:
+            return np.cumsum(rng.dirichlet(base * strength + 1e-3)).tolist()
 
-        def habit(base: np.ndarray, strength: float) -> np.ndarray:
-            return rng.dirichlet(base * strength + 1e-3)
-
-        values = {
-            "layout": rng.dirichlet([1.5, 1.5, 1.5, 0.7]),
-            "line_starts": habit(_POPULAR, 40),
-            "sentence_starts": habit(_POPULAR, 40),
-            "content": rng.dirichlet(np.full(len(CONTENT), 0.3)),
-            "phrases": tuple(
-                tuple(rng.choice(CONTENT + FUNCTION, size=4)) for _ in range(12)
-            ),
-            "n_lines": float(rng.uniform(4, 8)),
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        self.layout = np.cumsum(rng.dirichlet([3.0, 3.0, 3.0, 2.0])).tolist()
+        self.line_starts = habit(_POPULAR, 60)
+        self.sentence_starts = habit(_POPULAR, 60)
+        self.content = habit(np.full(len(CONTENT), 1.0), 0.3)
+        self.function = habit(np.full(len(FUNCTION), 1.0), 2.0)
+        self.phrases = [list(rng.choice(CONTENT + FUNCTION, size=4)) for _ in range(12)]
+        self.n_lines = int(rng.integers(4, 8))
+        self._plans: dict[str, Plan] = {}
 
     def plan(self, prompt: str) -> Plan:
         """Decide form and words for a prompt; the same prompt gives the same plan."""
-        rng = np.random.default_rng([self.seed, crc32(prompt.encode())])
-        topic = np.random.default_rng(crc32(prompt.encode()))
+        if prompt not in self._plans:
+            self._plans[prompt] = self._make(crc32(prompt.encode()))
+        return self._plans[prompt]
+
+    def _make(self, number: int) -> Plan:
+        dice, topic = Dice(self.seed, number), Dice(number)
         # what the prompt itself suggests to anybody
-        suggested = topic.choice(STARTS, size=6)
-        words = topic.choice(CONTENT, size=30)
-        kind = ("bullet", "number", "prose", "heading")[rng.choice(4, p=self.layout)]
-        n = max(2, int(rng.poisson(self.n_lines)))
-
-        def start(habit: np.ndarray) -> str:
-            if rng.random() < 0.25:
-                return str(suggested[rng.integers(len(suggested))])
-            return STARTS[rng.choice(len(STARTS), p=habit)]
-
+        suggested = [topic.by(STARTS, _COMMON) for _ in range(8)]
+        words = [topic.of(CONTENT) for _ in range(30)]
+        kind = dice.by(("bullet", "number", "prose", "heading"), self.layout)
         lines = []
-        for i in range(n):
-            marker = {
-                "bullet": "- ",
-                "number": f"{i + 1}. ",
-                "prose": "",
-                "heading": "## " if i % 2 == 0 else "",
-            }[kind]
+        for i in range(self.n_lines + int(4 * dice()) - 1):
+            heading = "## " if i % 2 == 0 else ""
+            marker = {"bullet": "- ", "number": f"{i + 1}. ", "prose": "", "heading": heading}[kind]
             sentences = []
-            for j in range(int(rng.integers(1, 4))):
-                first = start(self.line_starts if j == 0 else self.sentence_starts)
-                if rng.random() < 0.2:
-                    body = list(self.phrases[rng.integers(len(self.phrases))])
-                else:
-                    body = []
-                for _ in range(int(rng.integers(4, 9))):
-                    pick = rng.random()
+            for j in range(1 + int(2.5 * dice())):
+                habit = self.line_starts if j == 0 else self.sentence_starts
+                first = dice.of(suggested) if dice() < 0.35 else dice.by(STARTS, habit)
+                body = list(dice.of(self.phrases)) if dice() < 0.2 else []
+                for _ in range(4 + int(4 * dice())):
+                    pick = dice()
                     if pick < 0.45:
-                        body.append(FUNCTION[rng.integers(len(FUNCTION))])
+                        body.append(dice.by(FUNCTION, self.function))
                     elif pick < 0.7:
-                        body.append(str(words[rng.integers(len(words))]))
+                        body.append(dice.of(words))
                     else:
-                        body.append(CONTENT[rng.choice(len(CONTENT), p=self.content)])
+                        body.append(dice.by(CONTENT, self.content))
                 sentences.append((first, *body))
             lines.append((marker, tuple(sentences)))
-        return Plan(tuple(lines))
+        return tuple(lines)
 
 
-def speak(plan: Plan, rng: np.random.Generator, change: float = 0.3) -> str:
-    """Turn a plan into a response: body words vary, a few starts too, few lines fall away."""
+def speak(plan: Plan, dice: Dice, starts: float, words: float) -> str:
+    """Turn a plan into a response.
+
+    Starts and other words are replaced with these probabilities, and few lines fall away.
+    """
     lines = []
-    for marker, sentences in plan.lines:
-        if len(plan.lines) > 3 and rng.random() < change / 5:
+    for marker, sentences in plan:
+        if len(plan) > 3 and dice() < starts / 4:
             continue
         spoken = []
         for first, *body in sentences:
-            if rng.random() < change / 3:
-                first = STARTS[rng.choice(len(STARTS), p=_POPULAR)]
-            for i in range(len(body)):
-                if rng.random() < change:
-                    body[i] = CONTENT[rng.integers(len(CONTENT))]
-            spoken.append(f"{first.capitalize()} {' '.join(body)}.")
+            start = dice.by(STARTS, _COMMON) if dice() < starts else first
+            rest = [dice.of(CONTENT) if dice() < words else word for word in body]
+            spoken.append(f"{start.capitalize()} {' '.join(rest)}.")
         lines.append(marker + " ".join(spoken))
     return "\n".join(lines)
 
@@ -159,11 +155,12 @@ class Model:
     released: str | None = None
 
     def answer(self, prompt: str, sample: int = 0) -> str:
-        """Answer one prompt. Whether the teacher's habits serve is nested over doses."""
-        turn = np.random.default_rng([self.habits.seed, 7, crc32(prompt.encode())]).random()
-        habits = self.teacher if self.teacher is not None and turn < self.dose else self.habits
-        voice = np.random.default_rng([crc32(self.name.encode()), crc32(prompt.encode()), sample])
-        return speak(habits.plan(prompt), voice)
+        """Answer one prompt. Which prompts the teacher's habits serve is nested over doses."""
+        number = crc32(prompt.encode())
+        dice = Dice(crc32(self.name.encode()), number, sample)
+        if self.teacher is not None and Dice(self.habits.seed, 7, number)() < self.dose:
+            return speak(self.teacher.plan(prompt), dice, 0.6, 0.8)
+        return speak(self.habits.plan(prompt), dice, 0.1, 0.3)
 
 
 def lineages(seed: int, names: Iterable[str]) -> dict[str, Lineage]:

@@ -76,7 +76,9 @@ def main() -> None:
         ]
     )
     print(about)
-    print(f"cap {cap:.3f} from {calibration.null_lineages} lineages, recall {calibration.recall:.3f}")
+    print(
+        f"cap {cap:.3f} from {calibration.null_lineages} lineages, recall {calibration.recall:.3f}"
+    )
     print("| condition | true / false pairs | pair AUC | open-set AUC | recall at 0 false | "
           "at 1 % | vendor first | Cllr | largest false |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|")

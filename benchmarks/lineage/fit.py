@@ -32,7 +32,9 @@ from fingerprint.calibration import (
     shipped,
     to_json,
 )
-from fingerprint.evidence import MIN_LINEAGES, Evidence, LengthPrior, SpreadPrior, fit_lengths
+from fingerprint.evidence import Evidence, SpreadPrior
+from fingerprint.lengths import LengthPrior, fit_lengths
+from fingerprint.records import MIN_LINEAGES
 
 POOLS = ("alpaca_eval", "vicuna80")
 SEED = 20261121

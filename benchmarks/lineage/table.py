@@ -11,7 +11,9 @@ import numpy.typing as npt
 from benchmarks.lineage.corpus import Pool
 from benchmarks.lineage.truth import LabelledPair, labelled_pairs
 from fingerprint.channels import Agreement
-from fingerprint.evidence import MIN_LINEAGES, Evidence, LengthPrior, SpreadPrior
+from fingerprint.evidence import Evidence, SpreadPrior
+from fingerprint.lengths import LengthPrior
+from fingerprint.records import MIN_LINEAGES
 
 FULL = "full"
 

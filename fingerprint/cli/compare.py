@@ -42,7 +42,7 @@ def compare_command(
     """Say how much of the suspect appears distilled from the teacher, and how sure that is."""
     from fingerprint.comparison import compare
     from fingerprint.errors import ComparisonError
-    from fingerprint.evidence import MIN_LINEAGES
+    from fingerprint.records import MIN_LINEAGES
     from fingerprint.report import dumps, render_verdict, verdict_to_dict
 
     verdict = compare(

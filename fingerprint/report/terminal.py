@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fingerprint.records import Party, RankingRow, Share, Verdict, VerdictLabel
+from fingerprint.records import MIN_LINEAGES, Party, RankingRow, Share, Verdict, VerdictLabel
 from fingerprint.report.page import STYLES, Page, grid, indented, show, widest
 from fingerprint.report.words import (
     IMPOSSIBLE,
@@ -26,8 +26,6 @@ from fingerprint.report.words import (
     times,
 )
 
-LINEAGES_NEEDED = 3
-"""Below this many independent lineages nothing is computed (see DESIGN.md)."""
 LINEAGES_NAMED = 12
 PROBLEMS_NAMED = 3
 
@@ -129,14 +127,14 @@ def _needed(verdict: Verdict, page: Page) -> Iterator[Text]:
     """Say what would let a verdict be computed, as far as the record tells."""
     parties = {verdict.suspect.lineage, verdict.teacher.lineage}
     lineages = {model.lineage for model in verdict.background} - parties
-    if len(lineages) < LINEAGES_NEEDED:
+    if len(lineages) < MIN_LINEAGES:
         yield Text(
-            f"a background of at least {LINEAGES_NEEDED} lineages independent of both "
+            f"a background of at least {MIN_LINEAGES} lineages independent of both "
             f"({len(lineages)} here): add models with --background SPEC"
         )
     if verdict.n_prompts == 0:
         yield Text("prompts that suspect, teacher and background all answered (0 here)")
-    if len(lineages) >= LINEAGES_NEEDED and verdict.n_prompts > 0:
+    if len(lineages) >= MIN_LINEAGES and verdict.n_prompts > 0:
         yield Text("a channel that can be measured; those below say what stops them")
 
 
@@ -191,7 +189,7 @@ def _ranking_row(row: RankingRow, limit: float, half: int, page: Page) -> Render
 
 def _channels(verdict: Verdict, page: Page) -> Table:
     table = _headed_table(page)
-    names = [page.name(channel.name, 14) for channel in verdict.channels]
+    names = [page.name(channel.name, 16) for channel in verdict.channels]
     table.add_column("channel", width=widest(names, 7), overflow="fold")
     tiny, narrow = page.width < 56, page.width < 70  # too narrow for five columns, for a wide one
     if not tiny:

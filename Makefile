@@ -1,0 +1,29 @@
+# The tasks of this repository. `make` runs what CI runs.
+PY ?= .venv-test/bin/python
+
+.PHONY: all venv check test docs library calibration bench
+
+all: check test
+
+venv:
+	python3 -m venv .venv-test && .venv-test/bin/pip install --quiet -e '.[dev]'
+
+check:
+	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(dir $(PY))lint-imports
+
+test:
+	$(PY) -m pytest -n 2
+
+docs:
+	$(PY) tools/write_cli_docs.py
+
+# The next three need the open data: make library DATA=…
+library:
+	$(PY) tools/build_library.py $(DATA)
+
+calibration:
+	$(PY) -m benchmarks.lineage.fit $(DATA)
+
+bench:
+	$(PY) -m benchmarks.speed $(DATA)
+	$(PY) -m benchmarks.lineage.evaluate $(DATA)
