@@ -10,11 +10,19 @@ import numpy as np
 from fingerprint import channels
 from fingerprint.calibration import Calibration, shipped
 from fingerprint.evidence import Evidence
-from fingerprint.library import INDEPENDENT, REFERENCE, Entry, library
+from fingerprint.library import INDEPENDENT, REFERENCE, STUDENT, Entry, library
 from fingerprint.models import lookup
 from fingerprint.packs import Pack
 from fingerprint.panel import Panel, align, merge
-from fingerprint.records import MIN_LINEAGES, MIN_PROMPTS, ModelInfo, Problem, Source
+from fingerprint.records import (
+    DECIDING_LINEAGES,
+    DECIDING_PROMPTS,
+    MIN_LINEAGES,
+    MIN_PROMPTS,
+    ModelInfo,
+    Problem,
+    Source,
+)
 from fingerprint.specs import Loaded, Loader
 from fingerprint.verdict import Line
 
@@ -96,7 +104,7 @@ def assemble(
         usable = entry.role in (REFERENCE, INDEPENDENT)
         if entry.role == REFERENCE or (usable and not background):
             key = members.add("library", loader.entry(entry))
-            if not background and _is_clean(loader.entry(entry).info):
+            if not background and _role(loader.entry(entry).info) in (REFERENCE, INDEPENDENT):
                 shipped_keys.append(key)
             if entry.role == REFERENCE:
                 rival_entries.append(entry)
@@ -171,11 +179,6 @@ def _lines(
     return tuple(dict.fromkeys(lines))
 
 
-def _is_clean(info: ModelInfo) -> bool:
-    known = lookup(info.name)
-    return known is not None and _role(known) in (REFERENCE, INDEPENDENT) and not info.taught_by
-
-
 def _with_named(
     panel: Panel,
     chosen: list[int],
@@ -183,30 +186,36 @@ def _with_named(
     suspects: Sequence[Line],
     teachers: Sequence[Line],
 ) -> list[int]:
-    """Add the other models named in the call where the library leaves a pair with too few lineages.
+    """Add the other models named in the call where the library leaves a pair with too little.
 
-    Models that are known as references or as independent of closed teachers are taken first;
-    those of unknown training only when these do not suffice.
+    Models that are known as references or as independent of closed teachers join when a pair has
+    fewer lineages than a decision needs; those of unknown training only when it has too few for any
+    number; models known to be taught by a closed vendor or to be raw bases never.
     """
-    clean = [m for m in named if _is_clean(panel.infos[m])]
-    for candidates in (chosen, sorted({*chosen, *clean}), sorted({*chosen, *named})):
-        if _fewest(panel, candidates, suspects, teachers) >= MIN_LINEAGES:
-            return candidates
-    return sorted({*chosen, *named})
+    clean = [m for m in named if _role(panel.infos[m]) in (REFERENCE, INDEPENDENT)]
+    unknown = [m for m in named if _role(panel.infos[m]) is None]
+    if _fewest(panel, chosen, suspects, teachers) >= DECIDING_LINEAGES:
+        return chosen
+    chosen = sorted({*chosen, *clean})
+    if _fewest(panel, chosen, suspects, teachers) >= MIN_LINEAGES:
+        return chosen
+    return sorted({*chosen, *unknown})
 
 
 def _fewest(
     panel: Panel, candidates: Sequence[int], suspects: Sequence[Line], teachers: Sequence[Line]
 ) -> int:
+    """Count the lineages that the worst-served pair would have."""
     counter = Evidence(panel, {}, candidates, {}, {}, np.random.default_rng(0), draws=0)
-    counts = [
-        len(counter.groups(s, [t]))
-        for suspect in suspects
-        for teacher in teachers
-        for s in suspect.members
-        for t in teacher.members
-        if panel.infos[s].lineage != panel.infos[t].lineage
-    ]
+    counts = []
+    for s in {m for suspect in suspects for m in suspect.members}:
+        for t in {m for teacher in teachers for m in teacher.members}:
+            shared = counter.prompt_mask(s, t)
+            if panel.infos[s].lineage == panel.infos[t].lineage or shared.sum() < MIN_PROMPTS:
+                continue
+            groups, mask = counter.common(counter.groups(s, [t]), shared)
+            enough = mask.sum() >= min(DECIDING_PROMPTS, shared.sum())
+            counts.append(len(groups) if enough else 0)
     return min(counts, default=0)
 
 
@@ -225,37 +234,16 @@ def _rivals(
     for key in background:
         member = order[key]
         info = panel.infos[member]
-        known = lookup(info.name)
-        if (
-            known is not None
-            and _role(known) == REFERENCE
-            and member not in lines.get(info.name, [])
-        ):
+        if _role(info) == REFERENCE and member not in lines.get(info.name, []):
             lines.setdefault(info.vendor or info.name, []).append(member)
     found = [Line(name, tuple(dict.fromkeys(m))) for name, m in sorted(lines.items())]
     taken = {line.name for line in found}
     return (*found, *(line for line in teachers if line.name not in taken))
 
 
-def _role(known) -> str | None:  # SHIM until the table has the column
-    if (
-        known.vendor in ("openai", "anthropic", "google", "cohere", "xai", "amazon", "ai21")
-        and not known.taught_by
-        and known.family not in ("gemma", "gemma-2", "gemma-3")
-    ):
-        return REFERENCE
-    if known.family in ("mistral-large-3",):
-        return REFERENCE
-    if known.lineage in (
-        "oasst",
-        "human-tasks",
-        "longform",
-        "lima",
-        "tulu-human",
-        "dolly",
-        "human",
-        "davinci-human-tasks",
-        "humpback",
-    ) or known.family in ("llama-2-chat", "llama-3"):
-        return INDEPENDENT
-    return None
+def _role(info: ModelInfo) -> str | None:
+    """Return the model's role by the table of known models, None when nothing is known of it."""
+    known = lookup(info.name)
+    if known is None:
+        return STUDENT if info.taught_by else None
+    return known.role

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from fingerprint.channels import NAMES, PAIRED
 from fingerprint.evidence import Evidence, Score
 from fingerprint.models import lookup
 from fingerprint.records import (
+    DECIDING_LINEAGES,
+    DECIDING_PROMPTS,
     MIN_LINEAGES,
     MIN_PROMPTS,
     ChannelResult,
@@ -30,9 +32,6 @@ SUPPORTED_LLR = 0.6
 NOT_SUPPORTED_LLR = -0.3
 SUPPORTED_LOW = 0.3
 """The same, uncapped, that 95 % of bootstrap draws must pass."""
-DECIDING_PROMPTS = 50
-DECIDING_LINEAGES = 5
-"""Below these neither supported nor not supported is said: a miss is as easy as a false alarm."""
 UNPAIRED_CAP = 0.15
 PAIRED_NAMES = frozenset(module.NAME for module in PAIRED)
 
@@ -69,8 +68,7 @@ class Assessment:
             return VerdictLabel.NOT_SUPPORTED
         if self.llr10 is None or self.raw is None or self.raw_low is None:
             return VerdictLabel.INSUFFICIENT
-        broad = self.n_prompts >= DECIDING_PROMPTS and len(self.groups) >= DECIDING_LINEAGES
-        if not broad:
+        if not _broad(self.n_prompts, len(self.groups)):
             return VerdictLabel.INCONCLUSIVE
         if self.llr10 <= NOT_SUPPORTED_LLR:
             return VerdictLabel.NOT_SUPPORTED
@@ -129,6 +127,10 @@ def too_late(suspect: ModelInfo, teacher: ModelInfo) -> str | None:
     return None
 
 
+def _broad(n_prompts: int, n_lineages: int) -> bool:
+    return n_prompts >= DECIDING_PROMPTS and n_lineages >= DECIDING_LINEAGES
+
+
 def _strength(found: Assessment) -> float:
     return found.raw if found.raw is not None else -np.inf
 
@@ -155,8 +157,14 @@ def _assess_version(
             f"{len(groups)} independent background lineages ({names}), where {MIN_LINEAGES} are "
             "the least"
         )
-    elif not paired and "style" not in evidence.agreements:
-        missing = f"{n_prompts} common prompts, where {MIN_PROMPTS} are the least"
+    elif paired:
+        groups, shared = evidence.common(groups, shared)
+        if int(shared.sum()) < MIN_PROMPTS:
+            missing = (
+                f"the background answered only {int(shared.sum())} of the {n_prompts} common "
+                f"prompts, where {MIN_PROMPTS} are the least"
+            )
+        n_prompts = int(shared.sum())
     if missing is not None:
         return Assessment(
             suspect, teacher, groups, {}, n_prompts, None, None, None, None, None, None,
@@ -177,6 +185,8 @@ def _assess_version(
     share = None
     if paired and impossible is None and FUSED[0] in scores:
         share = share_of(scores[FUSED[0]], calibration)
+        if not _broad(n_prompts, len(groups)):
+            share = replace(share, low=0.0)  # so little data cannot exclude independence
     return Assessment(
         suspect, teacher, groups, scores, n_prompts, raw, low, llr10, cap10, share, guard,
         impossible, None, paired,

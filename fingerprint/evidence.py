@@ -20,7 +20,7 @@ from scipy import special
 from fingerprint.channels import Agreement
 from fingerprint.lengths import LengthPrior, adjust_lengths, fit_lengths
 from fingerprint.panel import Panel
-from fingerprint.records import MIN_LINEAGES, MIN_PROMPTS
+from fingerprint.records import DECIDING_PROMPTS, MIN_LINEAGES, MIN_PROMPTS
 
 F64 = npt.NDArray[np.float64]
 
@@ -32,7 +32,8 @@ class SpreadPrior:
     """Prior of the spread of D among unrelated pairs of one channel.
 
     The variance is ``scatter**2 * (ratio + 1 / P)``: sampling of P prompts, and what differs
-    between lineages however many prompts there are, both in units of the run's own scatter over prompts.
+    between lineages however many prompts there are, both in units of the run's own scatter over
+    prompts.
     """
 
     ratio: float
@@ -151,6 +152,46 @@ class Evidence:
         mask: npt.NDArray[np.bool_] = present[:, suspect] & present[:, teacher]
         return mask
 
+    def common(
+        self, groups: Mapping[str, Sequence[int]], mask: npt.NDArray[np.bool_]
+    ) -> tuple[dict[str, list[int]], npt.NDArray[np.bool_]]:
+        """Choose the lineages and prompts on which the background can be subtracted.
+
+        Agreement with the teacher and with the background must come from the same prompts. Where
+        the lineages answered different prompts, those that share the fewest with the others are
+        left out, one by one, until `DECIDING_PROMPTS` prompts (or all of the mask, if fewer) are
+        common to all that stay, or only `MIN_LINEAGES` stay.
+
+        Parameters
+        ----------
+        groups : mapping of lineage to members
+        mask : array of bool, shape (P,)
+            Prompts that suspect and teacher both answered.
+        """
+        kept = {name: list(members) for name, members in groups.items()}
+        present = self.panel.present
+        there = {name: present[:, g].any(axis=1) & mask for name, g in kept.items()}
+        wanted = min(DECIDING_PROMPTS, int(mask.sum()))
+
+        def left(without: str | None) -> npt.NDArray[np.bool_]:
+            shared = mask.copy()
+            for name in kept:
+                if name != without:
+                    shared &= there[name]
+            return shared
+
+        while int(left(None).sum()) < wanted and len(kept) > MIN_LINEAGES:
+            worst = max(kept, key=lambda name: (int(left(name).sum()), -int(there[name].sum())))
+            del kept[worst]
+        shared = left(None)
+        answers = present[shared].sum(axis=0)
+        # a member with few of these prompts would drop out of some bootstrap draws
+        for name, members in kept.items():
+            most = max(answers[m] for m in members)
+            enough = min(most, 0.5 * shared.sum())
+            kept[name] = [m for m in members if answers[m] >= enough]
+        return kept, shared
+
     def score(
         self,
         channel: str,
@@ -177,10 +218,13 @@ class Evidence:
         rows = self._group_means(means[:, suspect, :], groups)
         columns = self._group_means(means[:, :, teacher], groups)
         between = self._between(means, groups)
-        row = (weights * rows).sum(axis=1)
-        column = (weights * columns).sum(axis=1)
-        off = np.einsum("bg,bgh,bh->b", weights, between, weights)
-        grand = off / np.maximum(1 - (weights**2).sum(axis=1), 1e-9)
+        # Pairs of different lineages weigh by the product of their weights; rows and columns take
+        # the margins of that, so that what belongs to one model alone cancels in every draw.
+        left = np.maximum(1 - (weights**2).sum(axis=1, keepdims=True), 1e-9)
+        margin = weights * (1 - weights) / left
+        row = (margin * rows).sum(axis=1)
+        column = (margin * columns).sum(axis=1)
+        grand = np.einsum("bg,bgh,bh->b", weights, between, weights) / left[:, 0]
         difference = means[:, suspect, teacher] - row - column + grand
         spread, freedom = self._spread(channel, mask, suspect, teacher)
         used = int(mask.sum()) if self.agreements[channel].paired else len(mask)
@@ -213,15 +257,12 @@ class Evidence:
 
     def _between(self, means: F64, groups: Mapping[str, Sequence[int]]) -> F64:
         """Mean similarity of different lineages, zero on the diagonal, shape (B, G, G)."""
-        n_members = means.shape[1]
-        gather = np.zeros((len(groups), n_members))
-        for i, members in enumerate(groups.values()):
-            gather[i, list(members)] = 1 / len(members)
-        everyone = [m for members in groups.values() for m in members]
-        block = np.nan_to_num(means[np.ix_(range(len(means)), everyone, everyone)])
-        gather = gather[:, everyone]
-        between: F64 = gather @ block @ gather.T
-        between[:, range(len(groups)), range(len(groups))] = 0.0
+        names = list(groups)
+        between = np.zeros((len(means), len(names), len(names)))
+        for i, one in enumerate(names):
+            for j in range(i):
+                block = means[:, list(groups[one])][:, :, list(groups[names[j]])]
+                between[:, i, j] = between[:, j, i] = _known_mean(block.reshape(len(means), -1))
         return between
 
     def _mean(self, channel: str, mask: npt.NDArray[np.bool_]) -> F64:
@@ -282,7 +323,9 @@ class Evidence:
         key = (channel, mask.tobytes())
         if key not in self._scatters:
             infos = self.panel.infos
-            members = [m for m in self.background if self.panel.present[mask, m].any()]
+            paired = self.agreements[channel].paired
+            present = self.panel.present
+            members = [m for m in self.background if not paired or present[mask, m].any()]
             pairs = [
                 (i, j)
                 for x, i in enumerate(members)
@@ -309,9 +352,10 @@ class Evidence:
             return self._nulls[key]
         infos = self.panel.infos
         counts = self.panel.present[mask].sum(axis=0)
+        paired = self.agreements[channel].paired
         every: dict[str, list[int]] = {}
         for m in self.background:
-            if counts[m] >= min(MIN_PROMPTS, int(mask.sum())):
+            if not paired or counts[m] >= min(MIN_PROMPTS, int(mask.sum())):
                 every.setdefault(infos[m].lineage, []).append(m)
         groups = dict(sorted(every.items()))
         found: dict[tuple[str, str], float] = {}

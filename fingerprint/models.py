@@ -43,7 +43,7 @@ _ORDINARY = frozenset(
     """
     adaptive api audio base beta chat code codex concise deep default exp experimental extended
     fast flash free high image instruct k latest light lite long low max medium mini minimal nano
-    non none o online preview pro realtime reasoner reasoning research search thinking turbo ultra
+    non none online preview pro realtime reasoner reasoning research search thinking turbo ultra
     v verbose vision xhigh
     """.split()
 )
@@ -76,6 +76,7 @@ _PREFIXES = {
     "qwen": "alibaba", "minimax": "minimax", "cohere": "cohere", "amazon": "amazon",
     "baidu": "baidu", "xiaomi": "xiaomi",
 }  # fmt: skip
+_CLOUDS = frozenset({"azure", "bedrock", "openrouter", "vertex", "vertex-ai", "litellm", "helm"})
 
 
 @cache
@@ -107,39 +108,42 @@ def known_models() -> tuple[KnownModel, ...]:
 def lookup(name: str) -> KnownModel | None:
     """Return the first line of the table that fits a model's name, or None.
 
-    Case, underscores and an organisation before the name (``org/model``, ``anthropic.claude-2``) do
-    not matter. A name that mixes makers, or tells of further training, never fits a maker's own
-    models: taking a student for its teacher would be worse than not knowing it.
+    Case and underscores do not matter, nor that a maker or cloud stands before the model
+    (``anthropic/claude-2``). A name that mixes makers, or tells of further training, never fits a
+    maker's own models: taking a student for its teacher would be worse than not knowing it.
     """
     if len(name) > 200:
         return None
-    plain = name.lower().replace("_", "-").replace(" ", "-").rsplit("/", 1)[-1]
-    found = _first(plain, None)
+    *offered_by, plain = name.lower().replace("_", "-").replace(" ", "-").split("/")
     prefix = _PREFIX.match(plain)
-    if found is None and prefix is not None and prefix[1] in _PREFIXES:
-        found = _first(plain[prefix.end() :], _PREFIXES[prefix[1]])
-    return found
+    if prefix is not None and prefix[1] in _PREFIXES:
+        return _first(plain, offered_by) or _first(plain[prefix.end() :], [*offered_by, prefix[1]])
+    return _first(plain, offered_by)
 
 
-def _first(plain: str, vendor: str | None) -> KnownModel | None:
+def _first(plain: str, offered_by: list[str]) -> KnownModel | None:
     return next(
         (
             known
             for known in known_models()
-            if vendor in (None, known.vendor)
-            and known.pattern.fullmatch(plain)
-            and _allows(known, plain)
+            if known.pattern.fullmatch(plain) and _allows(known, plain, offered_by)
         ),
         None,
     )
 
 
-def _allows(known: KnownModel, plain: str) -> bool:
+def _allows(known: KnownModel, plain: str, offered_by: list[str]) -> bool:
     """Say whether the words of a name leave the role of a line open to it."""
     words = set(_WORD.findall(plain)) - set(_WORD.findall(known.pattern.pattern))
     if known.role in ("reference", "independent"):
         ordinary = _ORDINARY if known.role == "reference" else _ORDINARY_OPEN
-        return words <= ordinary and _ASCII_NAME.fullmatch(plain) is not None
+        # Closed weights are offered by their maker and by clouds; anybody may offer open ones.
+        strange = [o for o in offered_by if _PREFIXES.get(o) != known.vendor and o not in _CLOUDS]
+        return (
+            words <= ordinary
+            and _ASCII_NAME.fullmatch(plain) is not None
+            and not (known.role == "reference" and strange)
+        )
     makers = _MAKERS if known.role == "open" else _CLOSED_MAKERS
     others = {makers[word] for word in words if word in makers} - {known.vendor, *known.taught_by}
     return not others and (known.role != "open" or _TRAINED_FURTHER.search(plain) is None)

@@ -216,7 +216,7 @@ def with_info(pack: Pack, info: ModelInfo) -> Pack:
 
 
 def _plain(value: Any, depth: int = 8) -> Any:
-    """Return the value as JSON can hold it; what JSON cannot hold becomes its text."""
+    """Return the value as JSON can hold it: what it cannot becomes text, what is too deep goes."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -225,7 +225,7 @@ def _plain(value: Any, depth: int = 8) -> Any:
         return {str(k): _plain(v, depth - 1) for k, v in value.items()}
     if depth and isinstance(value, list | tuple):
         return [_plain(v, depth - 1) for v in value]
-    return str(value)
+    return str(value) if depth else "..."
 
 
 def _arrays(pack: Pack) -> Arrays:
@@ -298,7 +298,7 @@ def _pack(
         raise PackError(f"{path}: expected at least one response, found none")
     entry = _Entries(manifest, path)
     names = entry.texts("domain_names")
-    if (arrays["domains"] >= max(len(names), 1)).any():
+    if (arrays["domains"] >= len(names)).any():
         raise PackError(f"{path}: a domain has no name: made by something else")
     sources = entry.of("sources", list)
     return Pack(
@@ -316,7 +316,7 @@ def _pack(
         domains=arrays["domains"],
         domain_names=names,
         units=units,
-        manifest=entry.of("about", dict),
+        manifest=_plain(entry.of("about", dict)),
         key_id=entry.of("key_id", str, optional=True),
         sources=tuple(
             Source(source.of("path", str), source.of("sha256", str))

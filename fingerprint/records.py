@@ -14,6 +14,9 @@ MIN_LINEAGES = 3
 """Independent background lineages below which no number is given."""
 MIN_PROMPTS = 20
 """Common prompts below which answers are not paired."""
+DECIDING_PROMPTS = 50
+DECIDING_LINEAGES = 5
+"""Below these neither supported nor not supported is said: a miss is as easy as a false alarm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from fingerprint import __version__
 from fingerprint.alternatives import alternatives, settled
 from fingerprint.assessment import (
-    DECIDING_LINEAGES,
-    DECIDING_PROMPTS,
     Assessment,
     assess,
     channel_results,
@@ -17,6 +15,8 @@ from fingerprint.assessment import (
 from fingerprint.calibration import FULL_BACKGROUND, FUSED, Calibration
 from fingerprint.evidence import Evidence
 from fingerprint.records import (
+    DECIDING_LINEAGES,
+    DECIDING_PROMPTS,
     MIN_PROMPTS,
     DomainResult,
     ModelInfo,
@@ -197,6 +197,7 @@ def _domains(
 
     names = np.array(evidence.panel.domains)
     shared = evidence.prompt_mask(found.suspect, found.teacher)
+    _, shared = evidence.common(found.groups, shared)
     wanted = sorted(set(names[shared].tolist()) - {""})
     if len(wanted) < 2:
         return ()

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulated import Model, prompts, world, write_jsonl
 
 import fingerprint
-from simulated import Model, prompts, world, write_jsonl
 
 PROGRAM = "from fingerprint.cli.main import main; main()"
 
@@ -67,9 +67,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
     return run
 
 
-def process(
-    *argv: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> Ran:
+def process(*argv: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
     """Run the command line in a process of its own."""
     root = str(Path(fingerprint.__file__).parents[1])
     found = subprocess.run(

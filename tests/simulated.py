@@ -177,9 +177,7 @@ def prompts(n: int, tag: str = "suite", start: int = 0) -> list[tuple[str, str, 
     ]
 
 
-def outputs(
-    model: Model, suite: Sequence[tuple[str, str, str]], samples: int = 1
-) -> Outputs:
+def outputs(model: Model, suite: Sequence[tuple[str, str, str]], samples: int = 1) -> Outputs:
     """Collect a model's answers as `Outputs`."""
     return Outputs(
         model=model.name,
@@ -225,7 +223,9 @@ def panel_of_texts(
     return align(packs)
 
 
-def write_jsonl(path: Path, model: Model, suite: Sequence[tuple[str, str, str]], samples: int = 1) -> Path:
+def write_jsonl(
+    path: Path, model: Model, suite: Sequence[tuple[str, str, str]], samples: int = 1
+) -> Path:
     """Write a model's answers as a user would have them."""
     known = {"lineage": model.lineage, "vendor": model.vendor, "released": model.released}
     stated = {name: value for name, value in known.items() if value is not None}

@@ -9,12 +9,12 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from simulated import Model, lineages, outputs, pack_of, panel_of, panel_of_texts, prompts
 
 from fingerprint import channels
 from fingerprint.channels import line_starts, openings, phrases, sentence_starts, style
 from fingerprint.panel import Panel, align
 from fingerprint.units import PHRASES_KEPT
-from simulated import Model, lineages, outputs, pack_of, panel_of, panel_of_texts, prompts
 
 WORDS = "ada bel cor dun eva fin gus hal ida jon".split()
 
@@ -31,7 +31,9 @@ def texts_of(rng: np.random.Generator, n_words: int = 8, n_lines: int = 4) -> st
 Texts = dict[str, dict[str, list[str]]]
 
 
-def draw(seed: int, n_samples: int = 1, n_models: int = 5, n_prompts: int = 3, **shape: int) -> Texts:
+def draw(
+    seed: int, n_samples: int = 1, n_models: int = 5, n_prompts: int = 3, **shape: int
+) -> Texts:
     rng = np.random.default_rng(seed)
     return {
         f"sim-{i}": {
@@ -78,11 +80,12 @@ def brute(texts: Texts, units_of, prompt: str, one: str, two: str) -> float:
     pairs = list(product(given[one], given[two]))
     removed = 2
     if one == two:
+        # two samples of one model: there is one lineage to take out
         pairs = list(combinations(given[one], 2))
         removed = 1
     shared = np.mean([sum(weight(u, removed) for u in a & b) for a, b in pairs])
-    own = [np.mean([sum(weight(u, 1) for u in s) for s in given[m]]) for m in (one, two)]
-    total = sum(own) - shared
+    alone = np.mean([sum(weight(u, 1) for u in a ^ b) for a, b in pairs])
+    total = shared + alone
     return float(shared / total) if total > 1e-9 else 0.0
 
 
@@ -90,9 +93,7 @@ def order_of(panel: Panel, texts: Texts) -> list[str]:
     """Say which row of the panel is which prompt."""
     keys = {
         int(panel.packs[0].prompts[row]): prompt
-        for row, prompt in enumerate(
-            [p for p, samples in texts["sim-0"].items() for _ in samples]
-        )
+        for row, prompt in enumerate([p for p, samples in texts["sim-0"].items() for _ in samples])
     }
     return [keys[p] for p in panel.prompts.tolist()]
 
@@ -171,7 +172,7 @@ def test_sketched_phrases_stay_near_the_exact_value() -> None:
     passages = [" ".join(rng.choice(vocabulary, size=12)) for _ in range(60)]
     texts: Texts = {
         f"sim-{i}": {
-            f"p{j}": [". ".join(rng.choice(passages[:20 + 10 * j], size=12, replace=False)) + "."]
+            f"p{j}": [". ".join(rng.choice(passages[: 20 + 10 * j], size=12, replace=False)) + "."]
             for j in range(4)
         }
         for i in range(5)
@@ -230,22 +231,7 @@ def test_absent_and_empty_answers() -> None:
         assert values[1 - p, 0, 1] == values[1 - p, 0, 2] == 0.0, name
 
 
-COPIES = pytest.mark.xfail(
-    strict=True,
-    reason="weighted_jaccard subtracts the shared mass at weights of 2 lineages removed from own "
-    "masses at weights of 1 removed: the result passes 1, and is 0 with 3 lineages",
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("line_starts", marks=COPIES),
-        pytest.param("sentence_starts", marks=COPIES),
-        pytest.param("phrases", marks=COPIES),
-        "openings",
-    ],
-)
+@pytest.mark.parametrize("name", ["line_starts", "sentence_starts", "phrases", "openings"])
 @pytest.mark.parametrize("n_others", [1, 2, 4, 20])
 def test_a_copy_agrees_wholly_where_what_it_says_is_rare(name: str, n_others: int) -> None:
     text = "ada bel cor.\ndun eva fin.\ngus hal ida."
@@ -256,7 +242,6 @@ def test_a_copy_agrees_wholly_where_what_it_says_is_rare(name: str, n_others: in
     assert found[0, 2] == 0.0
 
 
-@COPIES
 def test_similarities_do_not_pass_one() -> None:
     drawn = lineages(3, "abcdef")
     models = [Model(f"sim-{name}", habits) for name, habits in drawn.items()]

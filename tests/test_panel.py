@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated import pack_of, panel_of_texts
 
 from fingerprint.errors import ComparisonError
 from fingerprint.models import model_info
@@ -11,7 +12,6 @@ from fingerprint.packs import build
 from fingerprint.panel import MAX_SAMPLES, align, merge
 from fingerprint.records import Outputs, Response
 from fingerprint.units import KINDS
-from simulated import pack_of, panel_of_texts
 
 
 def given(name: str, *responses: tuple[str, str], suite: str | None = None, **fields: str):

@@ -115,22 +115,42 @@ def rarity(spread: F64, n_lineages: int, removed: int) -> F64:
 def weighted_jaccard(panel: Panel, channel: str, kind: str) -> Agreement:
     """Measure the rarity-weighted Jaccard similarity of the units at every prompt.
 
-    Shared mass over total mass, each unit weighted by `rarity` (EVIDENCE 2.2).
+    Shared mass over total mass: a shared unit weighs by its `rarity` with the two lineages taken
+    out, one that only one model gave by that with its own taken out (EVIDENCE 2.2; unlike there the
+    total counts shared units at the same weight as the shared mass, so that a copy has 1).
     """
     n_models = len(panel.packs)
     out = np.full((len(panel.prompts), n_models, n_models), np.nan, dtype=np.float32)
     for p, given in by_prompt(panel, kind):
-        shared_weight = rarity(given.spread, given.n_lineages, 2)
         own_weight = rarity(given.spread, given.n_lineages, 1)
-        weighted = given.frequency @ sparse.diags(shared_weight)
-        shared = np.asarray((weighted @ given.frequency.T).todense())
         own = np.asarray(given.frequency @ own_weight).ravel()
-        self_shared = np.asarray(given.pairs @ own_weight).ravel()
-        shared[np.diag_indices_from(shared)] = self_shared
-        total = own[:, None] + own[None, :] - shared
-        similarity = np.divide(shared, total, out=np.zeros_like(shared), where=total > 1e-9)
-        similarity[np.diag_indices_from(similarity)] = np.where(
-            given.n_samples > 1, np.diag(similarity), np.nan
-        )
+        mass = own[:, None] + own[None, :]
+        similarity = jaccard(given, given.frequency, given.pairs, mass)
         out[p][np.ix_(given.members, given.members)] = similarity
     return Agreement(channel, out)
+
+
+def jaccard(
+    given: PromptUnits, frequency: sparse.csr_matrix, pairs: sparse.csr_matrix, mass: F64
+) -> F64:
+    """Divide shared mass by total mass for every two members, shape (members, members).
+
+    Parameters
+    ----------
+    given : PromptUnits
+    frequency, pairs : sparse matrices, shape (members, units)
+        As in `given`, maybe cut to what can be compared.
+    mass : array, shape (members, members)
+        Own mass of both, at their own weights.
+    """
+    shared_weight = rarity(given.spread, given.n_lineages, 2)
+    own_weight = rarity(given.spread, given.n_lineages, 1)
+    shared = np.asarray((frequency @ sparse.diags(shared_weight) @ frequency.T).todense())
+    counted = np.asarray((frequency @ sparse.diags(own_weight) @ frequency.T).todense())
+    # two samples of one member share one lineage: there is only one to take out
+    diagonal = np.diag_indices_from(shared)
+    shared[diagonal] = counted[diagonal] = np.asarray(pairs @ own_weight).ravel()
+    total = mass - 2 * counted + shared
+    similarity: F64 = np.divide(shared, total, out=np.zeros_like(shared), where=total > 1e-9)
+    similarity[diagonal] = np.where(given.n_samples > 1, np.diag(similarity), np.nan)
+    return similarity

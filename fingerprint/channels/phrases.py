@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from fingerprint.channels.agreement import Agreement, by_prompt, rarity
+from fingerprint.channels.agreement import Agreement, by_prompt, jaccard, rarity
 from fingerprint.panel import Panel
 from fingerprint.units import PHRASES_KEPT
 
@@ -26,10 +26,8 @@ def measure(panel: Panel) -> Agreement:
         n = len(given.members)
         bounds = np.array([_bound(panel, int(m), p) for m in given.members])
         reach = np.searchsorted(given.units, bounds, side="right")
-        shared_weight = rarity(given.spread, given.n_lineages, 2)
         own_weight = rarity(given.spread, given.n_lineages, 1)
         inside = _below(given.frequency, reach)
-        shared = np.asarray((inside @ sparse.diags(shared_weight) @ inside.T).todense())
         # own[a, b]: mass of a below b's bound, from running sums along each row
         own = np.zeros((n, n))
         for a in range(n):
@@ -37,13 +35,7 @@ def measure(panel: Panel) -> Agreement:
             columns = inside.indices[start:stop]
             mass = np.concatenate(([0.0], np.cumsum(inside.data[start:stop] * own_weight[columns])))
             own[a] = mass[np.searchsorted(columns, reach, side="left")]
-        own_pairs = np.asarray(_below(given.pairs, reach) @ own_weight).ravel()
-        shared[np.diag_indices_from(shared)] = own_pairs
-        total = own + own.T - shared
-        similarity = np.divide(shared, total, out=np.zeros_like(shared), where=total > 1e-9)
-        similarity[np.diag_indices_from(similarity)] = np.where(
-            given.n_samples > 1, np.diag(similarity), np.nan
-        )
+        similarity = jaccard(given, inside, _below(given.pairs, reach), own + own.T)
         out[p][np.ix_(given.members, given.members)] = similarity
     return Agreement(NAME, out)
 

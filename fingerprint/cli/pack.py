@@ -27,6 +27,11 @@ app = typer.Typer(
     no_args_is_help=True, help="Build, show and verify packs: textless fingerprints of outputs."
 )
 
+MOST_PROBLEMS = 5
+"""Bad lines that are listed; the rest are counted."""
+MOST_COLUMNS = 2000
+"""Longer lines are cut: a manifest may hold a megabyte of text."""
+
 PackPath = Annotated[Path, typer.Argument(metavar="PACK", help="A pack.")]
 PackPaths = Annotated[list[Path], typer.Argument(metavar="PACK...", help="Packs.")]
 
@@ -61,14 +66,15 @@ def build_command(
     stated = read_lineages(lineages) if lineages is not None else {}
     chosen = _choose(paths, model, suite, strict)
     targets = _targets(out, [(outputs.model, suite or outputs.suite or "") for outputs in chosen])
+    problems = list(dict.fromkeys(p for outputs in chosen for p in outputs.problems))
+    for problem in problems[:MOST_PROBLEMS]:
+        note(str(problem))
+    if len(problems) > MOST_PROBLEMS:
+        note(f"and {len(problems) - MOST_PROBLEMS} more; --strict stops at the first")
     hasher = Hasher(key)
     for number, (outputs, target) in enumerate(zip(chosen, targets, strict=True), 1):
         if sys.stderr.isatty():
             note(f"{number} of {len(chosen)}: {outputs.model}, {len(outputs.responses)} responses")
-        for problem in outputs.problems[:3]:
-            note(f"not used: {problem}")
-        if len(outputs.problems) > 3:
-            note(f"not used: {len(outputs.problems) - 3} more")
         info = model_info(
             outputs.model,
             lineage=outputs.lineage,
@@ -136,7 +142,8 @@ def verify_command(paths: PackPaths, key_file: KeyOption = None) -> None:
 def _echo(text: str) -> None:
     from fingerprint.report.safe import clean
 
-    typer.echo(clean(text))
+    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    typer.echo(clean(text, MOST_COLUMNS, ascii_only=ascii_only))
 
 
 def _choose(
@@ -187,11 +194,12 @@ def _targets(out: Path, places: Sequence[tuple[str, str]]) -> list[Path]:
         raise PackError(f"--out {out}: the folder cannot be made: {error.strerror}") from error
     targets = []
     for model, suite in places:
-        name = re.sub(r"[^a-z0-9.+-]+", "-", "--".join(filter(None, (model, suite))).lower())
+        full = "--".join(filter(None, (model, suite)))
+        name = re.sub(r"[^a-z0-9.+-]+", "-", full.lower()).strip(".-")[:80] or "model"
         # What the name lost, upper case for one, must not let two models share a file.
-        if name != "--".join(filter(None, (model, suite))) or len(name) > 80 or name[0] in ".-":
-            mark = hashlib.sha256(repr((model, suite)).encode("utf-8", "replace")).hexdigest()[:6]
-            name = f"{name.strip('.-')[:80] or 'model'}-{mark}"
+        if name != full or "--" in model:
+            mark = hashlib.sha256(repr((model, suite)).encode()).hexdigest()[:6]
+            name = f"{name}-{mark}"
         targets.append(out / f"{name}{PACK_SUFFIX}")
     return targets
 
@@ -201,7 +209,7 @@ def _about(pack: Pack) -> dict[str, Any]:
     import numpy as np
 
     domains = np.bincount(pack.domains, minlength=len(pack.domain_names)).tolist()
-    return {
+    about = {
         "model": pack.info.name,
         "vendor": pack.info.vendor,
         "lineage": pack.info.lineage,
@@ -210,11 +218,12 @@ def _about(pack: Pack) -> dict[str, Any]:
         "taught_by": list(pack.info.taught_by),
         "suite": pack.suite,
         "domains": {name: n for name, n in zip(pack.domain_names, domains, strict=True) if name},
-        **{name: value for name, value in pack.manifest.items()},
         "sources": [{"path": source.path, "sha256": source.sha256} for source in pack.sources],
         "key_id": pack.key_id,
         "content_sha256": pack.content_sha256,
     }
+    # The free part of a crafted manifest must not stand in for what is used.
+    return about | {name: value for name, value in pack.manifest.items() if name not in about}
 
 
 def _in_words(value: Any) -> str:

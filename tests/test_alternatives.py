@@ -1,0 +1,192 @@
+"""Alternatives: each moves as the data say, and a likely one forbids "supported"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import INDEPENDENT, Model, outputs, pack_of, prompts, world
+
+from fingerprint import channels
+from fingerprint.alternatives import alternatives, settled
+from fingerprint.assessment import assess
+from fingerprint.calibration import shipped
+from fingerprint.evidence import Evidence
+from fingerprint.panel import align
+from fingerprint.records import Alternative, Outputs, Status, VerdictLabel
+from fingerprint.verdict import Line, judge
+
+CALIBRATION = shipped()
+NAMES = [
+    "same weights or wrapper",
+    "sibling or third teacher",
+    "common public data derived from the teacher",
+    "reverse direction",
+    "web contamination",
+    "length or era confound",
+]
+
+
+class Setting:
+    """A panel with the independents as background."""
+
+    def __init__(self, models: Mapping[str, Model], given: Mapping[str, Outputs] | None = None):
+        suite = prompts(50)
+        everyone = {name: outputs(model, suite) for name, model in models.items()} | dict(
+            given or {}
+        )
+        self.panel = align([pack_of(o) for o in everyone.values()])
+        self.place = {name: i for i, name in enumerate(everyone)}
+        self.evidence = Evidence(
+            self.panel,
+            channels.measure_all(self.panel),
+            [self.place[n] for n in INDEPENDENT],
+            CALIBRATION.lengths,
+            CALIBRATION.spreads,
+            np.random.default_rng(0),
+            draws=20,
+        )
+
+    def found(
+        self, suspect: str, teacher: str, rivals: Sequence[str] = ()
+    ) -> dict[str, Alternative]:
+        one = self.place[suspect]
+        other = {n: assess(self.evidence, one, [self.place[n]], CALIBRATION) for n in rivals}
+        main = assess(self.evidence, one, [self.place[teacher]], CALIBRATION)
+        return {a.name: a for a in alternatives(self.evidence, main, other)}
+
+    def verdict(self, suspect: str, teacher: str, rivals: Sequence[str] = ()):
+        def line(name: str) -> Line:
+            return Line(self.panel.infos[self.place[name]].name, (self.place[name],))
+
+        return judge(
+            self.evidence,
+            line(suspect),
+            line(teacher),
+            [line(n) for n in rivals],
+            CALIBRATION,
+            inputs=(),
+            problems=(),
+            seed=1,
+        )
+
+
+@pytest.fixture(scope="module")
+def plain() -> Setting:
+    return Setting(world(1))
+
+
+def test_every_alternative_is_listed_with_a_reason(plain: Setting) -> None:
+    found = plain.found("student", "teacher", ["stranger"])
+    assert list(found) == NAMES
+    assert all(a.why for a in found.values())
+    assert found["sibling or third teacher"].status is Status.UNLIKELY
+    assert found["same weights or wrapper"].status is Status.UNLIKELY
+    assert found["length or era confound"].status is Status.UNLIKELY
+    # text cannot close these
+    for name in ("common public data derived from the teacher", "web contamination"):
+        assert found[name].status is Status.OPEN
+    assert settled(list(found.values()))
+
+
+def test_a_clear_student_is_supported(plain: Setting) -> None:
+    verdict = plain.verdict("student", "teacher", ["stranger"])
+    assert verdict.verdict is VerdictLabel.SUPPORTED
+    assert verdict.ranking[0].teacher == verdict.teacher.name
+    assert "proven" not in verdict.answer and "consistent with" in verdict.answer
+
+
+def test_a_wrapper_is_no_student() -> None:
+    """The teacher's own texts under another name, with a word changed here and there."""
+    models = world(1)
+    texts = outputs(models["teacher"], prompts(50))
+    rng = np.random.default_rng(0)
+    nearly = tuple(
+        replace(
+            r,
+            text=" ".join(
+                "badu" if rng.random() < 0.02 and "\n" not in w else w for w in r.text.split(" ")
+            ),
+        )
+        for r in texts.responses
+    )
+    run = Setting(models, {"wrapper": Outputs("sim-wrapper", nearly)})
+    alternative = run.found("wrapper", "teacher")["same weights or wrapper"]
+    assert alternative.status is Status.LIKELY
+    verdict = run.verdict("wrapper", "teacher")
+    assert verdict.llr10 > 0
+    assert verdict.verdict is VerdictLabel.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("vendor", ["sim-other-corp", None])
+def test_a_rival_as_close_takes_the_support_away(vendor: str | None) -> None:
+    """A sibling of the teacher from elsewhere: who taught the student cannot be said."""
+    models = world(1)
+    models["teacher"] = replace(models["teacher"], vendor="sim-corp")
+    models["rival"] = Model("sim-rival", models["teacher"].habits, vendor=vendor)
+    run = Setting(models)
+    alternative = run.found("student", "teacher", ["rival"])["sibling or third teacher"]
+    assert alternative.status is Status.LIKELY
+    assert "rival" in alternative.why and alternative.llr10 is not None
+    verdict = run.verdict("student", "teacher", ["rival"])
+    assert verdict.verdict is VerdictLabel.INCONCLUSIVE
+    assert {r.teacher for r in verdict.ranking} == {"sim-maple", "sim-rival"}
+
+
+def test_a_closer_sibling_student_is_named() -> None:
+    models = world(1)
+    habits = models["teacher"].habits
+    models["sibling"] = Model("sim-sibling", models["student"].habits, habits, 1.0)
+    run = Setting(models)
+    alternative = run.found("student", "teacher", ["stranger"])["sibling or third teacher"]
+    if "sim-sibling" in alternative.why:  # closer than the teacher itself
+        assert alternative.status is Status.OPEN
+    else:
+        assert alternative.status is Status.UNLIKELY
+
+
+@pytest.mark.parametrize(
+    ("suspect", "teacher", "status"),
+    [
+        ("2024-05", "2023-01", Status.UNLIKELY),
+        ("2024-05", "2024-05", Status.UNLIKELY),
+        ("2024-05", "2024-06", Status.OPEN),
+        (None, "2024-06", Status.OPEN),
+        ("2024-05", None, Status.OPEN),
+    ],
+)
+def test_direction_is_read_from_dates(
+    plain: Setting, suspect: str | None, teacher: str | None, status: Status
+) -> None:
+    dates = {"student": suspect, "teacher": teacher}
+    packs = list(plain.panel.packs)
+    for name, date in dates.items():
+        at = plain.place[name]
+        packs[at] = replace(packs[at], info=replace(packs[at].info, released=date))
+    kept = plain.evidence.panel
+    plain.evidence.panel = replace(plain.panel, packs=tuple(packs))
+    try:
+        alternative = plain.found("student", "teacher")["reverse direction"]
+    finally:
+        plain.evidence.panel = kept
+    assert alternative.status is status
+
+
+def test_lengths_beyond_the_background_stay_open() -> None:
+    models = world(1)
+    texts = outputs(models["student"], prompts(50))
+    longer = tuple(
+        replace(r, text=f"{r.text}\n{r.text}\n{r.text}\n{r.text}") for r in texts.responses
+    )
+    run = Setting(models, {"chatty": Outputs("sim-chatty", longer)})
+    alternative = run.found("chatty", "teacher")["length or era confound"]
+    assert alternative.status is Status.OPEN
+    assert "outside" in alternative.why
+
+
+def test_settled_means_that_none_is_likely() -> None:
+    one = Alternative("a", Status.OPEN, None, "why")
+    assert settled([one, replace(one, status=Status.UNLIKELY)])
+    assert not settled([one, replace(one, status=Status.LIKELY)])
