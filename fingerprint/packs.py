@@ -261,13 +261,10 @@ def _units(arrays: Arrays, path: str) -> UnitTable:
     for kind in KINDS:
         values, offsets = arrays[f"{kind}.values"], arrays[f"{kind}.offsets"]
         most = PHRASES_KEPT if kind == "phrases" else len(values)
-        # Differences of hostile offsets could wrap around: compare.
-        if (
-            offsets[0] != 0
-            or offsets[-1] != len(values)
-            or bool((offsets[1:] < offsets[:-1]).any())
-            or bool((np.diff(offsets) > most).any())
-        ):
+        # Bounded from both sides, since differences of hostile offsets may wrap around.
+        lengths = np.diff(offsets)
+        fit = offsets[0] == 0 and offsets[-1] == len(values)
+        if not fit or bool(((lengths < 0) | (lengths > most)).any()):
             raise PackError(f"{path}: the rows of {kind} do not fit: made by something else")
         rising = values[1:] > values[:-1]
         ends = offsets[1:-1]

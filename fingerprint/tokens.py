@@ -104,7 +104,7 @@ class Hasher:
         if piece.isascii():  # the two commonest forms, without the pattern: "word" and "word,"
             if piece.isalpha():
                 return self._words[piece]
-            if piece[:-1].isalpha() and not piece[-1].isdigit():
+            if piece[:-1].isalpha():
                 return self._words[piece[:-1]] + self._words[piece[-1]]
         tokens = grammar_for(piece).tokens.findall(piece)
         return b"".join(map(self._words.__getitem__, tokens))

@@ -21,6 +21,7 @@ from fingerprint.models import model_info
 from fingerprint.packs import Pack, build
 from fingerprint.panel import Panel, align
 from fingerprint.records import Outputs, Response
+from fingerprint.tokens import Hasher
 
 FUNCTION = (
     "the of and to a in is that it for as with on be this are by or from at an can you more "
@@ -45,6 +46,8 @@ STARTS = _words(_BASE, 160)
 _POPULAR = 1.0 / np.arange(1, len(STARTS) + 1)
 _POPULAR /= _POPULAR.sum()
 _COMMON = np.cumsum(_POPULAR).tolist()
+
+_HASHER = Hasher()
 
 Sentence = tuple[str, ...]
 """The first word of a sentence is its start."""
@@ -107,11 +110,11 @@ class Lineage:
             heading = "## " if i % 2 == 0 else ""
             marker = {"bullet": "- ", "number": f"{i + 1}. ", "prose": "", "heading": heading}[kind]
             sentences = []
-            for j in range(1 + int(2.5 * dice())):
+            for j in range(1 + int(2 * dice())):
                 habit = self.line_starts if j == 0 else self.sentence_starts
                 first = dice.of(suggested) if dice() < 0.35 else dice.by(STARTS, habit)
                 body = list(dice.of(self.phrases)) if dice() < 0.2 else []
-                for _ in range(4 + int(4 * dice())):
+                for _ in range(3 + int(3 * dice())):
                     pick = dice()
                     if pick < 0.45:
                         body.append(dice.by(FUNCTION, self.function))
@@ -197,7 +200,7 @@ def pack_of(given: Outputs) -> Pack:
     info = model_info(
         given.model, lineage=given.lineage, vendor=given.vendor, released=given.released
     )
-    return build(given, info)
+    return build(given, info, hasher=_HASHER)
 
 
 def panel_of(

@@ -70,18 +70,19 @@ SEEDS = range(30)
 UNRELATED = ("stranger", *INDEPENDENT)
 
 
-@pytest.fixture(scope="module")
-def worlds() -> list[dict[str, Assessment]]:
+def test_thirty_worlds() -> None:
     """Everybody of 30 worlds as suspect of the teacher: student, stranger, six independents."""
     found = []
     for seed in SEEDS:
-        run = simulate(world(100 + seed), DECIDING_PROMPTS)
+        run = simulate(world(100 + seed), DECIDING_PROMPTS, only=FUSED)
         found.append({name: run.assess(name) for name in ("student", *UNRELATED)})
-    return found
+    check_students([w["student"] for w in found])
+    check_unrelated([w[name] for w in found for name in UNRELATED])
+    check_caps([a for w in found for a in w.values()])
 
 
-def test_full_students_are_found(worlds: list[dict[str, Assessment]]) -> None:
-    students = [w["student"] for w in worlds]
+def check_students(students: Sequence[Assessment]) -> None:
+    """Full students are found, with a share about one."""
     assert all(a.llr10 > 0 for a in students)
     assert sum(a.decided is VerdictLabel.SUPPORTED for a in students) >= 0.8 * len(students)
     covered = [a.share.low <= 0.95 <= a.share.high + 0.05 for a in students]
@@ -91,31 +92,42 @@ def test_full_students_are_found(worlds: list[dict[str, Assessment]]) -> None:
         assert a.share.low < a.share.estimate <= a.share.high <= 1.0
 
 
-def test_no_unrelated_model_is_called_supported(worlds: list[dict[str, Assessment]]) -> None:
-    unrelated = [w[name] for w in worlds for name in UNRELATED]
+def check_unrelated(unrelated: Sequence[Assessment]) -> None:
+    """Of 210 unrelated suspects none is called supported; they scatter about zero."""
     assert not [a for a in unrelated if a.decided is VerdictLabel.SUPPORTED]
     assert max(a.llr10 for a in unrelated) < SUPPORTED_LLR
-    assert np.mean([a.llr10 <= 0.3 for a in unrelated]) > 0.98
+    assert np.mean([a.llr10 <= 0.3 for a in unrelated]) > 0.95
     assert np.mean([a.share.estimate for a in unrelated]) < 0.2
     assert np.mean([a.share.estimate < 0.4 for a in unrelated]) > 0.9
     assert np.mean([a.share.low < 0.1 for a in unrelated]) > 0.95
     assert sum(a.decided is VerdictLabel.NOT_SUPPORTED for a in unrelated) > 0.7 * len(unrelated)
-
-
-def test_unrelated_models_scatter_about_zero(worlds: list[dict[str, Assessment]]) -> None:
-    for name in NAMES:
-        z = [w[who].scores[name].z for w in worlds for who in UNRELATED]
-        # 210 values that are not independent: a mean of .5 would be an error of method
+    for name in FUSED:
+        z = [a.scores[name].z for a in unrelated]
+        # they are not independent: a mean of .5 would be an error of method
         assert abs(np.mean(z)) < 0.3, name
-        assert np.std(z) < 1.8, name
+        assert 0.3 < np.std(z) < 1.8, name
 
 
-def test_nothing_passes_the_cap(worlds: list[dict[str, Assessment]]) -> None:
-    for found in (a for w in worlds for a in w.values()):
+def check_caps(everybody: Sequence[Assessment]) -> None:
+    """Nothing passes the cap, and some would without it."""
+    for found in everybody:
         assert found.cap10 == CALIBRATION.cap10(len(found.groups))
         assert abs(found.llr10) <= found.cap10
         assert found.llr10 == pytest.approx(float(bounded(found.raw, found.cap10)))
-    assert max(a["student"].raw for a in worlds) > max(a["student"].cap10 for a in worlds)
+    assert max(a.raw for a in everybody) > max(a.cap10 for a in everybody)
+
+
+def test_other_channels_scatter_about_zero_too() -> None:
+    others = [name for name in NAMES if name not in FUSED]
+    z: dict[str, list[float]] = {name: [] for name in others}
+    for seed in range(6):
+        run = simulate(world(130 + seed), 30, draws=0)
+        for who in UNRELATED:
+            for name in others:
+                z[name].append(run.assess(who).scores[name].z)
+    for name in others:
+        assert abs(np.mean(z[name])) < 0.5, name
+        assert np.std(z[name]) < 1.8, name
 
 
 def test_evidence_and_share_grow_with_the_dose() -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAM, Files, Ran, Run, process
+from conftest import PROGRAM, Files, Run, process
 from simulated import INDEPENDENT, prompts, world, write_jsonl
 
 from fingerprint.models import model_info
@@ -49,15 +49,16 @@ def check_verdict(verdict: dict) -> None:
     assert all(len(i["sha256"]) == 64 for i in verdict["inputs"])
 
 
-@pytest.fixture(scope="module")
-def kimi(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
-    folder = tmp_path_factory.mktemp("elsewhere")
-    return process(*KIMI, cwd=folder, env={"PYTHONHASHSEED": "1"}), folder
-
-
-def test_the_first_line_of_the_readme(kimi: tuple[Ran, Path]) -> None:
-    ran, folder = kimi
+def test_the_first_line_of_the_readme(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("here", "elsewhere")]
+    runs = []
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        runs.append(process(*KIMI, cwd=folder, env={"PYTHONHASHSEED": str(number)}))
+        assert list(folder.iterdir()) == []  # nothing is written
+    ran, again = runs
     assert ran.code == 0 and ran.err == ""
+    assert again.out == ran.out
     verdict = ran.json()
     check_verdict(verdict)
     assert verdict["suspect"]["name"] == "kimi" and verdict["teacher"]["name"] == "ref_claude"
@@ -66,12 +67,6 @@ def test_the_first_line_of_the_readme(kimi: tuple[Ran, Path]) -> None:
     assert sorted(teachers) == ["ref_claude", "ref_gemini", "ref_gpt", "ref_grok", "ref_mistral"]
     assert not {b["lineage"] for b in verdict["background"]} & {"anthropic", "moonshot"}
     assert len({b["lineage"] for b in verdict["background"]}) >= 3
-    assert list(folder.iterdir()) == []  # nothing is written
-
-
-def test_the_same_bytes_elsewhere(kimi: tuple[Ran, Path], tmp_path: Path) -> None:
-    again = process(*KIMI, cwd=tmp_path, env={"PYTHONHASHSEED": "2"})
-    assert again.out == kimi[0].out
 
 
 def test_a_known_student_of_gpt(cli: Run) -> None:
@@ -161,7 +156,7 @@ def test_a_background_of_two_prints_the_verdict_and_fails(cli: Run, files: Files
 @pytest.mark.xfail(
     strict=True,
     raises=ValueError,
-    reason="alternatives._length takes min() over the background's lineages, of which there are none",
+    reason="alternatives._length takes min() over the lineages of an empty background",
 )
 def test_no_background_at_all_is_a_verdict(cli: Run, files: Files) -> None:
     ran = cli(
@@ -325,7 +320,8 @@ def help_seconds(*argv: str) -> tuple[float, set[str]]:
         "import json, resource, sys\n"
         "import atexit\n"
         "atexit.register(lambda: sys.stderr.write(json.dumps({"
-        "'cpu': sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), 'modules': list(sys.modules)})))\n"
+        "'cpu': sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "
+        "'modules': list(sys.modules)})))\n"
         f"sys.argv = ['fingerprint', *{list(argv)!r}]\n"
         f"{PROGRAM}\n"
     )

@@ -442,10 +442,21 @@ def _wrapping(arrays: dict[str, Any]) -> dict[str, Any]:
     return {"phrases.offsets": np.array([0, high, low, -1, end], dtype=np.int64)}
 
 
+def _too_long(arrays: dict[str, Any]) -> dict[str, Any]:
+    offsets = np.array([0, 200, 200, 200, 200], dtype=np.int64)
+    return {"phrases.values": np.arange(200, dtype=np.uint32), "phrases.offsets": offsets}
+
+
+def _backwards(arrays: dict[str, Any]) -> dict[str, Any]:
+    return {"line_starts.offsets": arrays["line_starts.offsets"][[0, 2, 1, 3, 4]]}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         _wrapping,
+        _too_long,
+        _backwards,
         lambda a: {"phrases.offsets": a["phrases.offsets"][::-1]},
         lambda a: {"phrases.offsets": a["phrases.offsets"] + 1},
         lambda a: {"phrases.offsets": np.minimum(a["phrases.offsets"], 1)},

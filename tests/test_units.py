@@ -96,6 +96,16 @@ def test_sentence_starts_see_through_markup_and_newlines() -> None:
     assert table.sentence_starts[0].tolist() == sorted(units._fold(words).tolist())
 
 
+@pytest.mark.parametrize("accent", ["", "é"])
+def test_what_may_stand_between_sentences_is_bounded(accent: str) -> None:
+    def sentences(text: str) -> int:
+        return int(extract([f"we{accent}{text}"], Hasher()).counts[0, 3])
+
+    assert [sentences("." + '"' * n + " So") for n in (0, 8, 9)] == [2, 2, 1]
+    assert [sentences(". " + "-" * n + "So") for n in (0, 32, 33)] == [2, 2, 1]
+    assert [sentences(text) for text in (" 3. So", "3. So", "! So", ", So")] == [1, 1, 2, 1]
+
+
 def test_openings_are_shared_as_far_as_the_tokens_agree() -> None:
     table = extract(["Sure, here is one way", "sure, here are two", "Sure,", ""], Hasher())
     shared = (table.openings[0] == table.openings[1]) & (table.openings[0] > 0)
