@@ -25,5 +25,5 @@ calibration:
 	$(PY) -m benchmarks.lineage.fit $(DATA)
 
 bench:
-	$(PY) -m benchmarks.speed $(DATA)
+	$(PY) -m benchmarks.speed --data $(DATA)/alpaca_eval
 	$(PY) -m benchmarks.lineage.evaluate $(DATA)

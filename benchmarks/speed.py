@@ -10,6 +10,9 @@ import argparse
 import gzip
 import json
 import random
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -114,6 +117,59 @@ def _tokens(lowers: list[str], hasher: Hasher) -> None:
         hasher.text(lower)
 
 
+def cold_compare(runs: int = 5) -> None:
+    """Time the main job in fresh processes: wall time and the largest resident size."""
+    pairs = (("kimi", "ref_claude"), ("vicuna-13b", "ref_gpt"))
+    for suspect, teacher in pairs:
+        command = [sys.executable, "-c", _COMPARE, suspect, teacher]
+        walls = []
+        for _ in range(runs):
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            walls.append(time.perf_counter() - start)
+        peak = int(subprocess.run([*command, "peak"], check=True, capture_output=True).stderr)
+        print(
+            f"compare {suspect} x {teacher}, cold process: median {statistics.median(walls):.2f} s "
+            f"wall (worst {max(walls):.2f}), {peak / 1024:.0f} MB resident"
+        )
+
+
+_COMPARE = """
+import resource, sys
+from fingerprint.cli.main import main
+suspect, teacher = sys.argv[1:3]
+peak = sys.argv[3:]
+sys.argv = ["fingerprint", "compare", "--suspect", suspect, "--teacher", teacher]
+try:
+    main()
+except SystemExit:
+    pass
+if peak:
+    sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+"""
+
+
+def matrix_growth() -> None:
+    """Time `matrix` on library packs for a growing number of pairs."""
+    from fingerprint.comparison import matrix
+    from fingerprint.library import REFERENCE, STUDENT, library
+
+    entries = [e for e in library().entries if e.suite == "alpaca_eval"]
+    students = [f"{e.model}:{e.suite}" for e in entries if e.role == STUDENT]
+    others = [f"{e.model}:{e.suite}" for e in entries if e.role not in (STUDENT, REFERENCE)]
+    suspects = (students + others)[:20]
+    teachers = [f"{e.model}:{e.suite}" for e in entries if e.role == REFERENCE][:15]
+    matrix(suspects[:1], teachers[:1])  # reads the packs
+    for n in (5, 10, 20):
+        start = time.process_time()
+        rows = matrix(suspects[:n], teachers)
+        taken = time.process_time() - start
+        print(
+            f"matrix {n} x {len(teachers)}: {taken:.2f} s CPU, "
+            f"{1000 * taken / len(rows):.1f} ms a pair"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, help="folder of .jsonl.gz files with responses")
@@ -121,6 +177,8 @@ def main() -> None:
     options = parser.parse_args()
     texts = read_texts(options.data) if options.data else generate_texts()
     pack_build(take(texts, options.megabytes * MEGABYTE))
+    cold_compare()
+    matrix_growth()
 
 
 if __name__ == "__main__":

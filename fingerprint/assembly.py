@@ -116,6 +116,12 @@ def assemble(
     teacher_lines = _lines(panel, teachers, teacher_keys, order)
     chosen = sorted({order[k] for k in (background_keys or shipped_keys)})
     if not background:
+        # What is named from the library is background for the others, so that a pair has the same
+        # background whoever else is asked about.
+        clean = (REFERENCE, INDEPENDENT)
+        named_keys = [k for keys in (*suspect_keys, *teacher_keys) for k in keys]
+        own = [order[k] for k in named_keys if k[0] == "library"]
+        chosen = sorted({*chosen, *(m for m in own if _role(panel.infos[m]) in clean)})
         chosen = _with_named(panel, chosen, named_members, suspect_lines, teacher_lines)
     evidence = Evidence(
         panel=panel,

@@ -32,11 +32,15 @@ NAMES = [
 class Setting:
     """A panel with the independents as background."""
 
-    def __init__(self, models: Mapping[str, Model], given: Mapping[str, Outputs] | None = None):
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        given: Mapping[str, Outputs] | None = None,
+        samples: int = 1,
+    ):
         suite = prompts(50)
-        everyone = {name: outputs(model, suite) for name, model in models.items()} | dict(
-            given or {}
-        )
+        everyone = {n: outputs(model, suite, samples) for n, model in models.items()}
+        everyone |= dict(given or {})
         self.panel = align([pack_of(o) for o in everyone.values()])
         self.place = {name: i for i, name in enumerate(everyone)}
         self.evidence = Evidence(
@@ -118,6 +122,18 @@ def test_a_wrapper_is_no_student() -> None:
     verdict = run.verdict("wrapper", "teacher")
     assert verdict.llr10 > 0
     assert verdict.verdict is VerdictLabel.INCONCLUSIVE
+
+
+def test_phrases_are_read_against_the_teachers_own_samples() -> None:
+    """The teacher itself behind another name varies as it does; a student stays below."""
+    models = world(1)
+    models["wrapper"] = Model("sim-wrapper", models["teacher"].habits)
+    run = Setting(models, samples=2)
+    name = "same weights or wrapper"
+    found = run.found("wrapper", "teacher")[name]
+    assert found.status is Status.LIKELY and "agreement with itself" in found.why
+    assert run.verdict("wrapper", "teacher").verdict is VerdictLabel.INCONCLUSIVE
+    assert run.found("student", "teacher")[name].status is Status.UNLIKELY
 
 
 @pytest.mark.parametrize("vendor", ["sim-other-corp", None])

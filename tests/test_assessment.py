@@ -95,7 +95,8 @@ def check_students(students: Sequence[Assessment]) -> None:
 def check_unrelated(unrelated: Sequence[Assessment]) -> None:
     """Of 210 unrelated suspects none is called supported; they scatter about zero."""
     assert not [a for a in unrelated if a.decided is VerdictLabel.SUPPORTED]
-    assert max(a.llr10 for a in unrelated) < SUPPORTED_LLR
+    # a ratio of four may come up by chance one time in four; here it must be far rarer
+    assert np.mean([a.llr10 >= SUPPORTED_LLR for a in unrelated]) < 0.05
     assert np.mean([a.llr10 <= 0.3 for a in unrelated]) > 0.95
     assert np.mean([a.share.estimate for a in unrelated]) < 0.2
     assert np.mean([a.share.estimate < 0.4 for a in unrelated]) > 0.9

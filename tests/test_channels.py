@@ -165,17 +165,18 @@ def test_openings_equal_the_longest_common_prefix(n_samples: int) -> None:
                     assert found[p, i, j] == pytest.approx(np.mean(pairs) / 8, abs=1e-6)
 
 
-def test_sketched_phrases_stay_near_the_exact_value() -> None:
+@pytest.mark.parametrize("sizes", [(12, 12, 12, 12, 12), (20, 4, 20, 4, 8)])
+def test_sketched_phrases_stay_near_the_exact_value(sizes: tuple[int, ...]) -> None:
     rng = np.random.default_rng(8)
     # long answers made of shared and own passages, all words rare enough to weigh
     vocabulary = np.array([f"{a}{b}" for a in WORDS for b in WORDS])
     passages = [" ".join(rng.choice(vocabulary, size=12)) for _ in range(60)]
     texts: Texts = {
         f"sim-{i}": {
-            f"p{j}": [". ".join(rng.choice(passages[: 20 + 10 * j], size=12, replace=False)) + "."]
+            f"p{j}": [". ".join(rng.choice(passages[: 20 + 10 * j], size=n, replace=False)) + "."]
             for j in range(4)
         }
-        for i in range(5)
+        for i, n in enumerate(sizes)
     }
     panel = panel_of_texts(texts, FACTS)
     assert (panel.packs[0].units.counts[:, 4] > 2 * PHRASES_KEPT).all()

@@ -253,6 +253,14 @@ def test_usage_errors_are_two(cli: Run, argv: tuple[str, ...]) -> None:
     assert ran.code == 2 and ran.out == "" and "Traceback" not in ran.err
 
 
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="numpy's Generator takes no negative seed: a traceback"
+)
+def test_a_negative_seed_is_no_traceback(cli: Run) -> None:
+    ran = cli("compare", "--suspect", "kimi", "--teacher", "ref_claude", "--seed", "-1")
+    assert ran.code in (1, 2)
+
+
 def test_bad_lines_are_a_warning_on_stderr(cli: Run, files: Files, tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_text(files["student"].read_text() + "{broken\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ran, Run
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from simulated import Model, lineages
 
@@ -176,6 +176,12 @@ SETTINGS = {
     "phases": [Phase.explicit, Phase.generate],  # the smallest text tells little here
 }
 ANY = st.text(st.characters(), max_size=40)
+
+
+def record(model: str, prompt: str = "1") -> dict:
+    return {"prompt_id": prompt, "prompt": prompt, "response": "", "model": model}
+
+
 RECORDS = st.lists(
     st.fixed_dictionaries(
         {
@@ -204,6 +210,9 @@ RECORDS = st.lists(
     reason="one lineage at a prompt: log(0) in agreement.rarity; no background, or no prompt "
     "shared: min() and nanmedian of nothing in alternatives._length",
 )
+@example(suspect=[record("sim-s")], teacher=[record("sim-s")])
+@example(suspect=[record("sim-s")], teacher=[record("sim-t")])
+@example(suspect=[record("sim-s", "1")], teacher=[record("sim-t", "2")])
 @settings(max_examples=20, **SETTINGS)
 @given(suspect=RECORDS, teacher=RECORDS)
 def test_any_outputs_give_a_verdict_or_a_message(

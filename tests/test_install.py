@@ -46,7 +46,8 @@ def test_library_and_data_are_in_the_wheel(site):
 
 
 def test_the_main_job_runs_from_another_folder(site, tmp_path):
-    done = run(site, tmp_path, "compare", "--suspect", "kimi", "--teacher", "ref_claude", "--format", "json")  # fmt: skip
+    asked = ("--suspect", "kimi", "--teacher", "ref_claude", "--format", "json")
+    done = run(site, tmp_path, "compare", *asked)
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["schema"] == "fingerprint.verdict/1"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from fingerprint.panel import Panel
 from fingerprint.units import U32, Ragged
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,30 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class PromptUnits:
-    """What the members present gave to one prompt.
+    """What the members present gave to one prompt, one entry a member and unit.
 
-    ``frequency``: share of a member's samples that hold the unit, shape (members, units).
-    ``pairs``: expected number of co-occurrences in two different samples of one member, same shape.
-    ``spread``: number of lineages that gave the unit at least once, shape (units,).
-    ``units``: the unit hashes, ascending, shape (units,).
+    ``place``, ``unit``: row of the member and index of the unit, shape (entries,), ascending.
+    ``frequency``: share of the member's samples that hold the unit. ``pairs``: expected number of
+    co-occurrences in two different samples of the member. ``spread``: number of lineages that gave
+    the unit at least once, shape (units,). ``units``: the unit hashes, ascending, shape (units,).
     """
 
-    members: npt.NDArray[np.int64]
-    frequency: sparse.csr_matrix
-    pairs: sparse.csr_matrix
+    members: Ints
+    place: Ints
+    unit: Ints
+    frequency: F64
+    pairs: F64
     spread: F64
     n_lineages: int
-    n_samples: npt.NDArray[np.int64]
+    n_samples: Ints
     units: U32
+
+    def mass(self, weights: F64) -> F64:
+        """Sum the weights of what each member gave, shape (members,)."""
+        weighted = self.frequency * weights[self.unit]
+        return np.asarray(
+            np.bincount(self.place, weighted, minlength=len(self.members)), dtype=np.float64
+        )
 
 
 def lineage_numbers(panel: Panel) -> npt.NDArray[np.int64]:
@@ -65,40 +74,42 @@ def by_prompt(panel: Panel, kind: str) -> Iterator[tuple[int, PromptUnits]]:
     """Iterate over prompts with the units of one kind that the members gave."""
     tables: list[Ragged] = [getattr(pack.units, kind) for pack in panel.packs]
     lineage = lineage_numbers(panel)
+    present = panel.present
     for p in range(len(panel.prompts)):
-        members = np.flatnonzero(panel.present[p])
+        members = np.flatnonzero(present[p])
         n_samples = np.array([len(panel.rows[m][p]) for m in members])
-        columns: list[U32] = []
-        counts: list[F64] = []
-        sizes: list[int] = []
-        for m in members:
+        given: list[U32] = []
+        counts: list[Ints] = []
+        for m, n in zip(members, n_samples, strict=True):
             rows = panel.rows[m][p]
-            if len(rows) == 1:
-                found = tables[m][rows[0]]
-                count = np.ones(len(found))
+            if n == 1:
+                given.append(np.sort(tables[m][rows[0]]))
+                counts.append(np.ones(len(given[-1]), dtype=np.int64))
             else:
                 every = np.concatenate([tables[m][row] for row in rows])
-                found, repeats = np.unique(every, return_counts=True)
-                count = repeats.astype(np.float64)
-            columns.append(found)
-            counts.append(count)
-            sizes.append(len(found))
-        units, inverse = np.unique(np.concatenate(columns), return_inverse=True)
-        place = np.repeat(np.arange(len(members)), sizes)
+                units, repeats = np.unique(every, return_counts=True)
+                given.append(units)
+                counts.append(repeats)
+        units, unit = np.unique(np.concatenate(given), return_inverse=True)
+        place = np.repeat(np.arange(len(members)), [len(g) for g in given])
         n = n_samples[place]
         count = np.concatenate(counts).astype(np.float64)
-        shape = (len(members), len(units))
-        frequency = sparse.csr_matrix((count / n, (place, inverse)), shape=shape)
-        pairs = sparse.csr_matrix(
-            (count * (count - 1) / np.maximum(n * (n - 1), 1), (place, inverse)), shape=shape
+        _, group = np.unique(lineage[members], return_inverse=True)
+        by_lineage = np.unique(group[place] * len(units) + unit) % max(len(units), 1)
+        yield (
+            p,
+            PromptUnits(
+                members=members,
+                place=place,
+                unit=unit,
+                frequency=count / n,
+                pairs=count * (count - 1) / np.maximum(n * (n - 1), 1),
+                spread=np.bincount(by_lineage, minlength=len(units)).astype(np.float64),
+                n_lineages=int(group.max()) + 1,
+                n_samples=n_samples,
+                units=units,
+            ),
         )
-        present, group = np.unique(lineage[members], return_inverse=True)
-        gather = sparse.csr_matrix(
-            (np.ones(len(members)), (group, np.arange(len(members)))),
-            shape=(len(present), len(members)),
-        )
-        spread = np.asarray(((gather @ frequency) > 0).sum(axis=0)).ravel().astype(np.float64)
-        yield p, PromptUnits(members, frequency, pairs, spread, len(present), n_samples, units)
 
 
 def rarity(spread: F64, n_lineages: int, removed: int) -> F64:
@@ -122,34 +133,40 @@ def weighted_jaccard(panel: Panel, channel: str, kind: str) -> Agreement:
     n_models = len(panel.packs)
     out = np.full((len(panel.prompts), n_models, n_models), np.nan, dtype=np.float32)
     for p, given in by_prompt(panel, kind):
-        own_weight = rarity(given.spread, given.n_lineages, 1)
-        own = np.asarray(given.frequency @ own_weight).ravel()
-        mass = own[:, None] + own[None, :]
-        similarity = jaccard(given, given.frequency, given.pairs, mass)
+        own = given.mass(rarity(given.spread, given.n_lineages, 1))
+        similarity = jaccard(given, own[:, None] + own[None, :])
         out[p][np.ix_(given.members, given.members)] = similarity
     return Agreement(channel, out)
 
 
-def jaccard(
-    given: PromptUnits, frequency: sparse.csr_matrix, pairs: sparse.csr_matrix, mass: F64
-) -> F64:
+def jaccard(given: PromptUnits, mass: F64, kept: npt.NDArray[np.bool_] | None = None) -> F64:
     """Divide shared mass by total mass for every two members, shape (members, members).
 
     Parameters
     ----------
     given : PromptUnits
-    frequency, pairs : sparse matrices, shape (members, units)
-        As in `given`, maybe cut to what can be compared.
     mass : array, shape (members, members)
         Own mass of both, at their own weights.
+    kept : array of bool, shape (entries,), optional
+        The entries that can be compared; default all.
     """
     shared_weight = rarity(given.spread, given.n_lineages, 2)
     own_weight = rarity(given.spread, given.n_lineages, 1)
-    shared = np.asarray((frequency @ sparse.diags(shared_weight) @ frequency.T).todense())
-    counted = np.asarray((frequency @ sparse.diags(own_weight) @ frequency.T).todense())
+    at = np.flatnonzero(kept) if kept is not None else slice(None)
+    place, unit = given.place[at], given.unit[at]
+    # a unit that one member alone gave is in no product
+    common = np.flatnonzero(np.bincount(unit, minlength=len(given.units)) > 1)
+    column = np.full(len(given.units), -1)
+    column[common] = np.arange(len(common))
+    inside = column[unit] >= 0
+    table = np.zeros((len(given.members), len(common)))
+    table[place[inside], column[unit[inside]]] = given.frequency[at][inside]
+    shared = (table * shared_weight[common]) @ table.T
+    counted = (table * own_weight[common]) @ table.T
     # two samples of one member share one lineage: there is only one to take out
+    own_pairs = np.bincount(place, given.pairs[at] * own_weight[unit], minlength=len(table))
     diagonal = np.diag_indices_from(shared)
-    shared[diagonal] = counted[diagonal] = np.asarray(pairs @ own_weight).ravel()
+    shared[diagonal] = counted[diagonal] = own_pairs
     total = mass - 2 * counted + shared
     similarity: F64 = np.divide(shared, total, out=np.zeros_like(shared), where=total > 1e-9)
     similarity[diagonal] = np.where(given.n_samples > 1, np.diag(similarity), np.nan)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from fingerprint.channels.agreement import Agreement
 from fingerprint.panel import Panel
@@ -29,11 +28,10 @@ def measure(panel: Panel) -> Agreement:
         values = np.concatenate([rows.ravel() for rows in prefixes])
         place, values = place[values > 0], values[values > 0]
         units, inverse = np.unique(values, return_inverse=True)
-        counts = sparse.csr_matrix(
-            (np.ones(len(values)), (place, inverse)), shape=(len(members), len(units))
-        )
-        together = np.asarray((counts @ counts.T).todense()) / np.outer(n_samples, n_samples)
-        own = np.asarray(counts.multiply(counts - counts.sign()).sum(axis=1)).ravel()
+        counts = np.zeros((len(members), len(units)))
+        np.add.at(counts, (place, inverse), 1.0)
+        together = (counts @ counts.T) / np.outer(n_samples, n_samples)
+        own = (counts * (counts - np.sign(counts))).sum(axis=1)
         pairs = np.maximum(n_samples * (n_samples - 1), 1)
         together[np.diag_indices_from(together)] = np.where(n_samples > 1, own / pairs, np.nan)
         out[p][np.ix_(members, members)] = together / OPENING_TOKENS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from fingerprint.channels.agreement import Agreement, by_prompt, jaccard, rarity
 from fingerprint.panel import Panel
@@ -26,16 +25,16 @@ def measure(panel: Panel) -> Agreement:
         n = len(given.members)
         bounds = np.array([_bound(panel, int(m), p) for m in given.members])
         reach = np.searchsorted(given.units, bounds, side="right")
-        own_weight = rarity(given.spread, given.n_lineages, 1)
-        inside = _below(given.frequency, reach)
+        kept = given.unit < reach[given.place]
+        weights = given.frequency * rarity(given.spread, given.n_lineages, 1)[given.unit]
+        starts = np.searchsorted(given.place, np.arange(n + 1))
         # own[a, b]: mass of a below b's bound, from running sums along each row
         own = np.zeros((n, n))
         for a in range(n):
-            start, stop = inside.indptr[a], inside.indptr[a + 1]
-            columns = inside.indices[start:stop]
-            mass = np.concatenate(([0.0], np.cumsum(inside.data[start:stop] * own_weight[columns])))
-            own[a] = mass[np.searchsorted(columns, reach, side="left")]
-        similarity = jaccard(given, inside, _below(given.pairs, reach), own + own.T)
+            row = slice(starts[a], starts[a + 1])
+            sums = np.concatenate(([0.0], np.cumsum(weights[row])))
+            own[a] = sums[np.searchsorted(given.unit[row], np.minimum(reach, reach[a]))]
+        similarity = jaccard(given, own + own.T, kept)
         out[p][np.ix_(given.members, given.members)] = similarity
     return Agreement(NAME, out)
 
@@ -49,12 +48,3 @@ def _bound(panel: Panel, member: int, p: int) -> int:
         if len(sketch) == PHRASES_KEPT:
             bound = min(bound, int(sketch[-1]))
     return bound
-
-
-def _below(matrix: sparse.csr_matrix, reach: np.ndarray) -> sparse.csr_matrix:
-    """Keep the columns of row i that lie before ``reach[i]``."""
-    matrix = matrix.tocsr().sorted_indices()
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    keep = matrix.indices < reach[row]
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(row[keep], minlength=matrix.shape[0]))))
-    return sparse.csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), shape=matrix.shape)

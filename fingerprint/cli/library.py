@@ -33,12 +33,13 @@ def list_command(output_format: FormatOption = Format.TEXT) -> None:
         mine = [e for e in entries if e.suite == suite]
         first = mine[0]
         console.print(Text(f"\n{suite}: {len(mine)} models", style="bold"))
-        console.print(Text(clean(f"source {first.origin}")))
-        console.print(Text(clean(f"licence {first.licence}")))
+        console.print(Text(clean(f"source {first.origin}")), soft_wrap=True)
+        console.print(Text(clean(f"licence {first.licence}")), soft_wrap=True)
         table = Table(box=None, pad_edge=False)
-        for heading in ("model", "name", "vendor", "lineage", "role"):
-            table.add_column(heading, overflow="ellipsis", no_wrap=True)
-        table.add_column("responses", justify="right", no_wrap=True)
+        widths = {"model": 23, "name": 11, "vendor": 10, "lineage": 11, "role": 11}
+        for heading, width in widths.items():
+            table.add_column(heading, overflow="ellipsis", no_wrap=True, min_width=width)
+        table.add_column("answers", justify="right", no_wrap=True)
         for e in sorted(mine, key=lambda e: (e.role, e.lineage, e.model)):
             short = e.names[-1] if len(e.names) > 1 else ""
             cells = (e.model, short, e.vendor or "", e.lineage, e.role, str(e.responses))

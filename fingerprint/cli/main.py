@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -43,6 +44,10 @@ def _root(
 
 def main() -> None:
     """Run the command line; user and data errors are one line on stderr and exit code 1."""
+    # The matrices are small: more BLAS threads only wait for each other, and may add up in
+    # another order. Set before numpy is loaded; a user's own setting stays.
+    for library_threads in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(library_threads, "1")
     try:
         app()
     except FingerprintError as error:
