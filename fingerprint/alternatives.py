@@ -159,8 +159,11 @@ def _contamination() -> Alternative:
 def _length(evidence: Evidence, found: Assessment) -> Alternative:
     name = "length or era confound"
     words = evidence.panel.words
-    mine = float(np.nanmedian(words[:, found.suspect]))
-    levels = [float(np.nanmedian(words[:, list(members)])) for members in found.groups.values()]
+    sides = [words[:, [found.suspect]], *(words[:, list(g)] for g in found.groups.values())]
+    if len(sides) == 1 or any(np.isnan(side).all() for side in sides):
+        why = "not enough common prompts to compare lengths"
+        return Alternative(name, Status.OPEN, None, why)
+    mine, *levels = (float(np.nanmedian(side)) for side in sides)
     low, high = min(levels), max(levels)
     spread = (
         f"background lineages answer in {low:.0f} to {high:.0f} words, the suspect in {mine:.0f}"

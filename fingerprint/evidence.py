@@ -168,8 +168,13 @@ class Evidence:
         mask : array of bool, shape (P,)
             Prompts that suspect and teacher both answered.
         """
-        kept = {name: list(members) for name, members in groups.items()}
         present = self.panel.present
+        answers = present[mask].sum(axis=0)
+        kept = {}
+        for name, members in groups.items():
+            # a member with few of these prompts would drop out of some bootstrap draws
+            enough = min(max(answers[m] for m in members), 0.5 * mask.sum())
+            kept[name] = [m for m in members if answers[m] >= enough]
         there = {name: present[:, g].any(axis=1) & mask for name, g in kept.items()}
         wanted = min(DECIDING_PROMPTS, int(mask.sum()))
 
@@ -184,12 +189,11 @@ class Evidence:
             worst = max(kept, key=lambda name: (int(left(name).sum()), -int(there[name].sum())))
             del kept[worst]
         shared = left(None)
-        answers = present[shared].sum(axis=0)
-        # a member with few of these prompts would drop out of some bootstrap draws
         for name, members in kept.items():
-            most = max(answers[m] for m in members)
-            enough = min(most, 0.5 * shared.sum())
-            kept[name] = [m for m in members if answers[m] >= enough]
+            inside = present[shared].sum(axis=0)
+            whole = [m for m in members if inside[m] >= 0.5 * shared.sum()]
+            if whole and bool(present[shared][:, whole].any(axis=1).all()):
+                kept[name] = whole
         return kept, shared
 
     def score(

@@ -69,12 +69,17 @@ class Loader:
         """
         if spec not in self._read:
             path = Path(spec)
-            if path.exists():
+            if not spec.strip():
+                raise UnknownNameError(
+                    "expected a path or a name of the library, found an empty word; is a shell "
+                    "variable unset?"
+                )
+            if _exists(path):
                 self._read[spec] = self._load_path(spec, path)
             elif _looks_like_path(spec):
                 raise UnknownNameError(
-                    f"{spec}: no such file or folder; expected outputs, a pack, a folder of these, "
-                    "or a name of the library (`fingerprint library list`)"
+                    f"{spec[:200]}: no such file or folder; expected outputs, a pack, a folder of "
+                    "these, or a name of the library (`fingerprint library list`)"
                 )
             else:
                 self._read[spec] = self._load_name(spec)
@@ -127,6 +132,13 @@ class Loader:
                 info.name, vendor=info.vendor, released=info.released, stated={info.name: said}
             ),
         )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for the file system, or with a NUL
+        return False
 
 
 def _looks_like_path(spec: str) -> bool:

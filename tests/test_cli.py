@@ -153,11 +153,6 @@ def test_a_background_of_two_prints_the_verdict_and_fails(cli: Run, files: Files
     assert verdict["verdict"] == "insufficient_data"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="alternatives._length takes min() over the lineages of an empty background",
-)
 def test_no_background_at_all_is_a_verdict(cli: Run, files: Files) -> None:
     ran = cli(
         "compare", "--suspect", files["student"], "--teacher", files["teacher"],
@@ -253,9 +248,6 @@ def test_usage_errors_are_two(cli: Run, argv: tuple[str, ...]) -> None:
     assert ran.code == 2 and ran.out == "" and "Traceback" not in ran.err
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="numpy's Generator takes no negative seed: a traceback"
-)
 def test_a_negative_seed_is_no_traceback(cli: Run) -> None:
     ran = cli("compare", "--suspect", "kimi", "--teacher", "ref_claude", "--seed", "-1")
     assert ran.code in (1, 2)

@@ -132,14 +132,7 @@ def test_keyed_packs_compare_with_their_key_alone(files: Files, tmp_path: Path) 
         compare(suspect, teacher, background=rest, key=b"another secret....", **QUICK)
 
 
-NOBODY = pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="alternatives._length takes min() over the lineages of an empty background",
-)
-
-
-@pytest.mark.parametrize("n", [pytest.param(0, marks=NOBODY), 1, 2])
+@pytest.mark.parametrize("n", [0, 1, 2])
 def test_too_small_a_background_is_insufficient(files: Files, n: int) -> None:
     given = background(files, *INDEPENDENT[:n]) if n else ()
     verdict = compare(files["student"], files["teacher"], background=given, **QUICK)
@@ -261,12 +254,6 @@ def test_self_and_kin_are_refused(files: Files) -> None:
     assert "--lineages" in str(error.value)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RuntimeWarning,
-    reason="agreement.rarity takes log(0) where one lineage alone answered a prompt: a warning on "
-    "stderr before the message",
-)
 def test_kin_without_a_background_are_refused(files: Files, tmp_path: Path) -> None:
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(files["student"].read_bytes())

@@ -465,11 +465,6 @@ def test_common_keeps_what_can_be_subtracted_everywhere(seed: int, share: float)
         assert present[mask][:, GROUPS[name]].any(axis=1).all()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`common` leaves out members with few answers after it has fixed the prompts, so some "
-    "prompts stay that only a member left out had answered",
-)
 def test_common_prompts_are_those_of_the_members_that_stay() -> None:
     present = np.ones((60, len(FAMILY)), dtype=bool)
     # of lineage c, c1 answered the first 40 prompts, c2 and c3 the last 20 and 25

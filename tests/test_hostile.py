@@ -205,11 +205,6 @@ RECORDS = st.lists(
 )
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="one lineage at a prompt: log(0) in agreement.rarity; no background, or no prompt "
-    "shared: min() and nanmedian of nothing in alternatives._length",
-)
 @example(suspect=[record("sim-s")], teacher=[record("sim-s")])
 @example(suspect=[record("sim-s")], teacher=[record("sim-t")])
 @example(suspect=[record("sim-s", "1")], teacher=[record("sim-t", "2")])

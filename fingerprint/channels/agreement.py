@@ -119,7 +119,7 @@ def rarity(spread: F64, n_lineages: int, removed: int) -> F64:
     (METHODS B, local IDF; EVIDENCE 2.2). Zero for units that nearly everybody gives.
     """
     others = np.maximum(spread - removed, 0.0) + 0.5
-    weights: F64 = np.maximum(0.0, np.log((n_lineages - removed + 1) / others))
+    weights: F64 = np.maximum(0.0, np.log(max(n_lineages - removed + 1, 0.5) / others))
     return weights
 
 

@@ -39,7 +39,7 @@ KeyOption = Annotated[
     Path | None, typer.Option("--key-file", help="File with the secret key of keyed packs.")
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", help="Seed of the bootstrap; it is in the verdict.")
+    int, typer.Option("--seed", min=0, help="Seed of the bootstrap; it is in the verdict.")
 ]
 DrawsOption = Annotated[int, typer.Option("--draws", min=20, max=10_000, help="Bootstrap draws.")]
 StrictOption = Annotated[
