@@ -27,3 +27,4 @@ calibration:
 bench:
 	$(PY) -m benchmarks.speed --data $(DATA)/alpaca_eval
 	$(PY) -m benchmarks.lineage.evaluate $(DATA)
+	$(PY) -m benchmarks.lineage.labels $(DATA)

@@ -28,10 +28,9 @@ from fingerprint.share import share_of
 F64 = npt.NDArray[np.float64]
 
 SUPPORTED_LLR = 0.6
-"""log10 LR of 4: the least that may be called supported, and only with all the conditions below."""
+"""log10 LR of 4, the least that may be called supported: under the cap, and before it in 95 % of
+bootstrap draws; and only with the other conditions of `Assessment.decided`."""
 NOT_SUPPORTED_LLR = -0.3
-SUPPORTED_LOW = 0.3
-"""The same, uncapped, that 95 % of bootstrap draws must pass."""
 UNPAIRED_CAP = 0.15
 PAIRED_NAMES = frozenset(module.NAME for module in PAIRED)
 
@@ -72,7 +71,7 @@ class Assessment:
             return VerdictLabel.INCONCLUSIVE
         if self.llr10 <= NOT_SUPPORTED_LLR:
             return VerdictLabel.NOT_SUPPORTED
-        strong = self.llr10 >= SUPPORTED_LLR and self.raw_low >= SUPPORTED_LOW
+        strong = self.llr10 >= SUPPORTED_LLR and self.raw_low >= SUPPORTED_LLR
         agreed = all(c in self.scores and self.scores[c].difference > 0 for c in FUSED)
         if strong and agreed and self.paired and self.guard is None:
             return VerdictLabel.SUPPORTED
