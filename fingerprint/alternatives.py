@@ -135,9 +135,13 @@ def _reverse(evidence: Evidence, found: Assessment) -> Alternative:
     suspect, teacher = infos[found.suspect], infos[found.teacher]
     if not suspect.released or not teacher.released:
         return Alternative(name, Status.OPEN, None, "release dates are not known for both")
-    if teacher.released <= suspect.released[: len(teacher.released)]:
+    common = min(len(teacher.released), len(suspect.released))
+    if teacher.released[:common] < suspect.released[:common]:
         why = f"the teacher was released first ({teacher.released}, suspect {suspect.released})"
         return Alternative(name, Status.UNLIKELY, None, why)
+    if teacher.released[:common] == suspect.released[:common]:
+        why = f"both were released at about the same time ({teacher.released[:common]})"
+        return Alternative(name, Status.OPEN, None, why)
     why = (
         f"the version compared was released after the suspect ({teacher.released} against "
         f"{suspect.released}): it stands for earlier ones, and may itself have seen "

@@ -203,8 +203,8 @@ def _channels(verdict: Verdict, page: Page) -> Table:
         status = Text(channel.status)
         found = [status] if tiny else []
         if score is not None:
-            ends = f" ({interval(low, high)})" if low is not None and high is not None else ""
-            found.append(Text(f"{score:.2f}{ends}"))
+            ends = f" ({interval(low, high, 3)})" if low is not None and high is not None else ""
+            found.append(Text(f"{score:.3f}{ends}"))
         if channel.reason:
             found.append(Text(page.prose(channel.reason), style="dim"))
         table.add_row(

@@ -87,9 +87,9 @@ def percent(level: float) -> str:
     return f"{100 * level:g}%"
 
 
-def interval(low: float, high: float) -> str:
+def interval(low: float, high: float, digits: int = 2) -> str:
     """Write the two ends of an interval."""
-    return f"{low:.2f} to {high:.2f}"
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
