@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.lineage.fit import cross_validate, fit, fused_feature, weights_of
+from benchmarks.lineage.fit import (
+    Mixture,
+    cross_validate,
+    fit,
+    fit_share,
+    fused_feature,
+    weights_of,
+)
 from benchmarks.lineage.metrics import auc, cell_weights, recall_at, recall_at_no_false
 from benchmarks.lineage.table import FULL, Row
 from fingerprint.calibration import FULL_BACKGROUND, bounded, cllr
@@ -61,11 +68,42 @@ def summary(rows: Sequence[Row], llr10: F64, name: str) -> str:
     )
 
 
+def judge_share(rows: Sequence[Row], mixed: Sequence[Mixture]) -> str:
+    """Judge the share on mixtures of known dose: each from a map without the student's lineage."""
+    dose, estimate, covered, width = [], [], [], []
+    order = sorted(mixed, key=lambda m: m.lineage)
+    for lineage in sorted({m.lineage for m in mixed}):
+        fitted = fit_share(
+            [r for r in rows if r.lineage != lineage], [m for m in mixed if m.lineage != lineage]
+        )
+        for m in order:
+            if m.lineage == lineage:
+                value = np.clip(m.difference / (fitted.offset + fitted.slope * m.spread), 0, 1)
+                low, high = np.clip([value + fitted.low, value + fitted.high], 0, 1)
+                dose.append(m.dose)
+                estimate.append(value)
+                covered.append(low - 1e-9 <= m.dose <= high + 1e-9)
+                width.append(high - low)
+    weights = cell_weights([(m.lineage, m.dose) for m in order])
+    error = np.average(np.abs(np.array(estimate) - dose), weights=weights)
+    means = {
+        d: round(float(np.average(np.array(estimate)[at], weights=weights[at])), 2)
+        for d in sorted(set(dose))
+        for at in [np.array(dose) == d]
+    }
+    mean_width = np.average(width, weights=weights)
+    return (
+        f"{len(mixed)} mixtures, mean absolute error {error:.3f}, 90 % intervals cover "
+        f"{np.average(covered, weights=weights):.2f} (mean width {mean_width:.2f}), "
+        f"mean estimate by dose {means}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     data = parser.parse_args().data
-    calibration, about, rows = fit(data)
+    calibration, about, rows, mixed = fit(data)
     everything = np.ones(len(rows), dtype=bool)
     uncapped = cross_validate(rows, fused_feature(rows), everything)
     cap = calibration.cap10(FULL_BACKGROUND)
@@ -97,6 +135,7 @@ def main() -> None:
             print(summary(chosen, uncapped[at], f"{name}, uncapped"))
             if name in ("all", "alpaca_eval", "vicuna80"):
                 print(summary(chosen, capped[at], f"{name}, capped"))
+    print(f"\nshare, leaving the student's lineage out: {judge_share(rows, mixed)}")
     full = selections["all"]
     order = sorted(full, key=lambda i: -uncapped[i])
     print("\nlargest false pairs:")

@@ -25,11 +25,9 @@ from fingerprint import channels
 from fingerprint.calibration import (
     FUSED,
     Calibration,
-    Logistic,
     ShareMap,
     fit_logistic,
     fuse,
-    shipped,
     to_json,
 )
 from fingerprint.evidence import Evidence, SpreadPrior
@@ -91,28 +89,34 @@ def mixtures(pool: Pool, evidence: Evidence, rng: np.random.Generator) -> list[M
         i for i in pool.clean if pool.labels[i].kind == "independent" or infos[i].vendor == "cohere"
     ]
     found = []
+    teachers: dict[int, list[int]] = defaultdict(list)
     for pair in labelled_pairs(infos, pool.labels):
-        if not (pair.true and pair.high):
-            continue
-        teacher = pair.teachers[int(rng.integers(len(pair.teachers)))]
+        if pair.true and pair.high:
+            teachers[pair.suspect] += pair.teachers
+    for student, versions in teachers.items():
+        # the closest version, as in a verdict
+        teacher = max(versions, key=lambda t: _line_z(evidence, student, t))
         for other in rng.choice(independents, size=min(4, len(independents)), replace=False):
-            groups = evidence.groups(pair.suspect, [teacher])
+            groups = evidence.groups(student, [teacher])
             groups = {n: g for n, g in groups.items() if n != infos[int(other)].lineage}
             if len(groups) < MIN_LINEAGES:
                 continue
             shared = np.flatnonzero(
-                evidence.prompt_mask(pair.suspect, teacher)
-                & evidence.prompt_mask(int(other), teacher)
+                evidence.prompt_mask(student, teacher) & evidence.prompt_mask(int(other), teacher)
             )
             for dose in DOSES:
                 found.append(
-                    _mix(evidence, pair.suspect, int(other), teacher, groups, shared, dose, rng)
+                    _mix(evidence, student, int(other), teacher, groups, shared, dose, rng)
                 )
     return [
         Mixture(m.lineage, m.dose, m.difference, m.spread)
         for m in found
         if np.isfinite(m.difference)
     ]
+
+
+def _line_z(evidence: Evidence, student: int, teacher: int) -> float:
+    return evidence.score(FUSED[0], student, teacher, evidence.groups(student, [teacher])).z
 
 
 def _mix(
@@ -169,8 +173,8 @@ def weighted_quantile(values: F64, weights: F64, at: Sequence[float]) -> F64:
     return np.array([values[order][min(np.searchsorted(place, q), len(values) - 1)] for q in at])
 
 
-def fit(data: Path) -> tuple[Calibration, dict[str, object], list[Row]]:
-    """Fit everything; return the calibration, a note of its origin, and the table."""
+def fit(data: Path) -> tuple[Calibration, dict[str, object], list[Row], list[Mixture]]:
+    """Fit everything; return the calibration, a note of its origin, the table and the mixtures."""
     pools = [load_pool(data, name) for name in POOLS]
     agreements = [channels.measure_all(pool.panel) for pool in pools]
     lengths = {}
@@ -239,7 +243,7 @@ def fit(data: Path) -> tuple[Calibration, dict[str, object], list[Row]]:
         "fitted_by": "benchmarks/lineage/fit.py",
         "labels": "LINEAGE.tsv of the open data; Mistral, 01.AI and Jina left out as contested",
     }
-    return calibration, about, rows
+    return calibration, about, rows, mixed
 
 
 def main() -> None:
@@ -250,7 +254,7 @@ def main() -> None:
         "--check", action="store_true", help="refit and compare with what is shipped"
     )
     options = parser.parse_args()
-    calibration, about, _ = fit(options.data)
+    calibration, about, _, _ = fit(options.data)
     text = to_json(calibration, about)
     if options.check:
         same = text == OUT.read_text("utf-8")
@@ -262,6 +266,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
-__all__ = ["Logistic", "cross_validate", "fit", "fused_feature", "shipped", "weights_of"]
