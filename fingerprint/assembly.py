@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerprint import channels
+from fingerprint.background import on_common_prompts, unrelated
 from fingerprint.calibration import Calibration, shipped
 from fingerprint.evidence import Evidence
 from fingerprint.library import INDEPENDENT, REFERENCE, STUDENT, Entry, library
@@ -212,14 +213,14 @@ def _fewest(
     panel: Panel, candidates: Sequence[int], suspects: Sequence[Line], teachers: Sequence[Line]
 ) -> int:
     """Count the lineages that the worst-served pair would have."""
-    counter = Evidence(panel, {}, candidates, {}, {}, np.random.default_rng(0), draws=0)
     counts = []
     for s in {m for suspect in suspects for m in suspect.members}:
         for t in {m for teacher in teachers for m in teacher.members}:
-            shared = counter.prompt_mask(s, t)
+            shared = panel.both(s, t)
             if panel.infos[s].lineage == panel.infos[t].lineage or shared.sum() < MIN_PROMPTS:
                 continue
-            groups, mask = counter.common(counter.groups(s, [t]), shared)
+            groups = unrelated(panel, candidates, s, [t])
+            groups, mask = on_common_prompts(panel, groups, shared)
             enough = mask.sum() >= min(DECIDING_PROMPTS, shared.sum())
             counts.append(len(groups) if enough else 0)
     return min(counts, default=0)

@@ -33,7 +33,7 @@ class KnownModel:
     role: str | None = None
     """``reference`` (a maker's own closed model), ``independent`` (documented to be trained on
     human data), ``open`` (a maker's own open weights), ``student`` (documented to be trained on
-    another maker's outputs) or None.
+    another maker's outputs), ``base`` (raw weights, prompted) or None.
     """
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ MAX_SAMPLES = 16
 """Samples used per model and prompt: more add little and cost memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Panel:
     """M models on P prompts.
 
@@ -37,20 +38,24 @@ class Panel:
     lines: npt.NDArray[np.float64]
     domains: tuple[str, ...]
 
-    @property
+    @cached_property
     def infos(self) -> tuple[ModelInfo, ...]:
         """What is known of each member."""
         return tuple(pack.info for pack in self.packs)
 
-    @property
+    @cached_property
     def present(self) -> npt.NDArray[np.bool_]:
         """Which model answered which prompt, shape (P, M)."""
         return ~np.isnan(self.words)
 
+    def both(self, one: int, two: int) -> npt.NDArray[np.bool_]:
+        """Say which prompts two members both answered, shape (P,)."""
+        mask: npt.NDArray[np.bool_] = self.present[:, one] & self.present[:, two]
+        return mask
+
     def shared(self, one: int, two: int) -> int:
         """Count the prompts that two members both answered."""
-        present = self.present
-        return int((present[:, one] & present[:, two]).sum())
+        return int(self.both(one, two).sum())
 
 
 def align(packs: Sequence[Pack]) -> Panel:

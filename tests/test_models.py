@@ -231,7 +231,7 @@ def test_gemma_2b_is_of_the_first_gemma() -> None:
 
 def test_table_is_well_formed() -> None:
     date = re.compile(r"20\d\d(-\d\d(-\d\d)?)?")
-    roles = {"reference", "independent", "open", "student", None}
+    roles = {"reference", "independent", "open", "student", "base", None}
     for known in known_models():
         assert known.vendor
         assert known.family
