@@ -239,10 +239,9 @@ def _rivals(
         name = entry.names[-1]
         lines.setdefault(name, []).append(order["library", entry.model])
     for key in background:
-        member = order[key]
-        info = panel.infos[member]
-        if _role(info) == REFERENCE and member not in lines.get(info.name, []):
-            lines.setdefault(info.vendor or info.name, []).append(member)
+        info = panel.infos[order[key]]
+        if _role(info) == REFERENCE:
+            lines.setdefault(info.vendor or info.name, []).append(order[key])
     found = [Line(name, tuple(dict.fromkeys(m))) for name, m in sorted(lines.items())]
     taken = {line.name for line in found}
     return (*found, *(line for line in teachers if line.name not in taken))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from fingerprint import __version__
 from fingerprint.alternatives import alternatives, settled
 from fingerprint.assessment import (
@@ -184,8 +186,9 @@ def _ranking(
             continue
         own = label if name == asked else item.decided
         rows.append(RankingRow(name, item.llr10, item.share, str(own), vendor, item.missing))
-    strength = {asked: found, **others}
-    return tuple(sorted(rows, key=lambda r: (-(strength[r.teacher].raw or -99.0), r.teacher)))
+    raw = {name: item.raw for name, item in {asked: found, **others}.items()}
+    order = {name: -np.inf if value is None else value for name, value in raw.items()}
+    return tuple(sorted(rows, key=lambda r: (-order[r.teacher], r.teacher)))
 
 
 def _domains(
@@ -193,8 +196,6 @@ def _domains(
 ) -> tuple[DomainResult, ...]:
     if not found.paired or found.share is None:
         return ()
-    import numpy as np
-
     names = np.array(evidence.panel.domains)
     shared = evidence.prompt_mask(found.suspect, found.teacher)
     _, shared = evidence.common(found.groups, shared)
@@ -292,10 +293,10 @@ def _limitations(
             f"Nothing is known of the lineage of {' and '.join(unknown)}: each counts as its own; "
             "give --lineages FILE if it is related to another model here."
         )
-    if verdict.domains == () and verdict.suspect.suites == ("persuasion_open",):
-        notes.append(
-            "The prompts are of one genre (short persuasive openings): other genres may differ."
-        )
+    shared = evidence.prompt_mask(found.suspect, found.teacher)
+    kinds = {evidence.panel.domains[p] for p in np.flatnonzero(shared)}
+    if len(kinds) == 1 and kinds != {""}:
+        notes.append(f"The prompts are of one kind ({kinds.pop()}): other kinds may differ.")
     notes.append(
         "The calibration rests on students of OpenAI models of 2023 and 2024; for other teachers "
         "and later models its error rates are not measured."

@@ -24,6 +24,16 @@ POOLS = {
     "vicuna80": ("qlora_vicuna80", "vicuna_blog80", "vicuna80_more", "llmzoo_vicuna80"),
     "lottery": ("oasst_lottery250",),
     "selfinstruct": ("selfinstruct252", "tulu1_human_eval", "pandalm"),
+    # AlpacaEval's prompts, with every other set that has some of them
+    "extended": (
+        "alpaca_eval",
+        "selfinstruct252",
+        "tulu1_human_eval",
+        "lima_test",
+        "pandalm",
+        "just_eval",
+        "oasst_en100",
+    ),
 }
 TRAINED_ON_ALPACA = ("pandalm",)
 """Sets whose models are named after their bases."""
@@ -87,10 +97,10 @@ def take(panel: Panel, members: list[int], prompts: npt.NDArray[np.bool_]) -> Pa
     )
 
 
-def data_digest(data: Path) -> str:
-    """Hash the files that the pools and labels are read from (hex SHA-256)."""
+def data_digest(data: Path, names: Iterable[str]) -> str:
+    """Hash the files that some pools and the labels are read from (hex SHA-256)."""
     digest = hashlib.sha256((data / "LINEAGE.tsv").read_bytes())
-    for name in sorted({s for sets in POOLS.values() for s in sets}):
+    for name in sorted({s for pool in names for s in POOLS[pool]}):
         for path in sorted((data / name).glob("*.jsonl.gz")):
             digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -232,7 +232,7 @@ def fit(data: Path) -> tuple[Calibration, dict[str, object], list[Row], list[Mix
         sha256="",
     )
     about = {
-        "data_sha256": data_digest(data),
+        "data_sha256": data_digest(data, POOLS),
         "pools": list(POOLS),
         "seed": SEED,
         "true_pairs": int((true & full).sum()),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.lineage import corpus
 from benchmarks.lineage.corpus import Pool, load_pool
 from benchmarks.lineage.fit import POOLS, SEED
 from benchmarks.lineage.truth import LabelledPair, labelled_pairs
@@ -21,6 +22,9 @@ from fingerprint.assessment import Assessment, assess
 from fingerprint.calibration import shipped
 from fingerprint.evidence import Evidence
 from fingerprint.records import VerdictLabel
+
+HELD_OUT = "extended"
+SEEN = frozenset(name for pool in POOLS for name in corpus.POOLS[pool])
 
 
 def judge(pool: Pool) -> list[tuple[LabelledPair, Assessment, str]]:
@@ -65,11 +69,7 @@ def main() -> None:
         pool = load_pool(data, name)
         for pair, item, label in judge(pool):
             counts[pair.true][label] += 1
-            who = f"{pool.panel.infos[pair.suspect].name} x {pool.panel.infos[item.teacher].name}"
-            if pair.true and label == VerdictLabel.NOT_SUPPORTED:
-                print(f"true but not supported: {who}")
-            if not pair.true and label == VerdictLabel.SUPPORTED:
-                print(f"FALSE but supported: {who}")
+            _name_errors(pool, pair, item, label)
             if item.share is not None and (pair.high if pair.true else pair.kind == "independent"):
                 kind = "students of high confidence" if pair.true else "independents"
                 shares[kind].append((item.share.estimate, item.share.low, item.share.high))
@@ -82,6 +82,24 @@ def main() -> None:
             f"{kind}: share 10/50/90 % {np.round(np.quantile(estimate, [0.1, 0.5, 0.9]), 2)}, "
             f"interval reaches the truth for {target.mean():.0%}"
         )
+    pool = load_pool(data, HELD_OUT)
+    held: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    print(f"\nmodels that the calibration has not seen ({HELD_OUT}):")
+    for pair, item, label in judge(pool):
+        if pool.panel.packs[pair.suspect].suite not in SEEN:
+            held[pair.true][label] += 1
+            _name_errors(pool, pair, item, label)
+    print(f"true pairs: {dict(held[True])}")
+    print(f"false pairs: {dict(held[False])}")
+
+
+def _name_errors(pool: Pool, pair: LabelledPair, item: Assessment, label: str) -> None:
+    infos = pool.panel.infos
+    who = f"{infos[pair.suspect].name} x {infos[item.teacher].name}"
+    if pair.true and label == VerdictLabel.NOT_SUPPORTED:
+        print(f"true but not supported: {who}")
+    if not pair.true and label == VerdictLabel.SUPPORTED:
+        print(f"FALSE but supported: {who}")
 
 
 if __name__ == "__main__":
