@@ -87,7 +87,9 @@ def assess(
 ) -> Assessment:
     """Measure one suspect against the versions of one teacher; the closest version counts.
 
-    Versions released after the suspect are passed over when an earlier one is there.
+    Versions released after the suspect are passed over when an earlier one is there, and those with
+    less than half the common prompts of the best-covered one: few prompts scatter widely, and the
+    closest of many would be chosen by chance.
 
     Parameters
     ----------
@@ -102,7 +104,9 @@ def assess(
     infos = evidence.panel.infos
     possible = [t for t in teachers if too_late(infos[suspect], infos[t]) is None]
     best: Assessment | None = None
-    for teacher in possible or teachers:
+    covered = {t: evidence.panel.shared(suspect, t) for t in possible or teachers}
+    enough = max(covered.values()) / 2
+    for teacher in (t for t, n in covered.items() if n >= enough):
         found = _assess_version(evidence, suspect, teacher, calibration, mask)
         if best is None or _strength(found) > _strength(best):
             best = found

@@ -173,7 +173,8 @@ class Evidence:
         grand = np.einsum("bg,bgh,bh->b", weights, between, weights) / left[:, 0]
         difference = means[:, suspect, teacher] - row - column + grand
         spread, freedom = self._spread(channel, mask, suspect, teacher)
-        used = int(mask.sum()) if self.agreements[channel].paired else len(mask)
+        paired = self.agreements[channel].paired
+        used = int(mask.sum() if paired else self.panel.present[:, suspect].sum())
         return Score(
             channel=channel,
             difference=float(difference[0]),

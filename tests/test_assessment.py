@@ -356,6 +356,31 @@ def test_of_several_versions_the_closest_possible_counts() -> None:
     assert best.raw >= assess(open_run.evidence, student, [older], CALIBRATION).raw
 
 
+def test_a_version_with_few_prompts_is_not_chosen_by_chance() -> None:
+    """Few prompts scatter widely: a version that answered 25 of 60 must not win, however close."""
+    models = world(1)
+    suite = prompts(60)
+    packs = [pack_of(outputs(model, suite)) for model in models.values()]
+    teacher = models["teacher"]
+    close = replace(outputs(models["student"], suite[:25]), model="sim-maple-1")
+    models["close"] = replace(teacher, name="sim-maple-1")
+    packs.append(pack_of(replace(close, lineage=packs[list(models).index("teacher")].info.lineage)))
+    place = {name: i for i, name in enumerate(models)}
+    panel = align(packs)
+    evidence = Evidence(
+        panel,
+        channels.measure_all(panel),
+        [place[name] for name in INDEPENDENT],
+        CALIBRATION.lengths,
+        CALIBRATION.spreads,
+        np.random.default_rng(1),
+        draws=0,
+    )
+    found = assess(evidence, place["student"], [place["teacher"], place["close"]], CALIBRATION)
+    assert found.teacher == place["teacher"]
+    assert found.n_prompts == 60
+
+
 def test_an_unusual_format_leaves_the_sentences_alone() -> None:
     """Line starts of one-line answers say nothing: all look alike."""
     models = world(1)
