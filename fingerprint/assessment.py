@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ class Assessment:
             return VerdictLabel.NOT_SUPPORTED
         if self.llr10 is None or self.raw is None or self.raw_low is None:
             return VerdictLabel.INSUFFICIENT
-        if not _broad(self.n_prompts, len(self.groups)):
+        if not is_broad(self.n_prompts, len(self.groups)):
             return VerdictLabel.INCONCLUSIVE
         if self.llr10 <= NOT_SUPPORTED_LLR:
             return VerdictLabel.NOT_SUPPORTED
@@ -130,7 +130,8 @@ def too_late(suspect: ModelInfo, teacher: ModelInfo) -> str | None:
     return None
 
 
-def _broad(n_prompts: int, n_lineages: int) -> bool:
+def is_broad(n_prompts: int, n_lineages: int) -> bool:
+    """Say whether there are prompts and lineages enough for a decision either way."""
     return n_prompts >= DECIDING_PROMPTS and n_lineages >= DECIDING_LINEAGES
 
 
@@ -187,9 +188,8 @@ def _assess_version(
         llr10 = float(bounded(-1e6, cap10))
     share = None
     if paired and impossible is None and FUSED[0] in scores:
-        share = share_of(scores[FUSED[0]], calibration)
-        if not _broad(n_prompts, len(groups)):
-            share = replace(share, low=0.0)  # so little data cannot exclude independence
+        broad = is_broad(n_prompts, len(groups))
+        share = share_of(scores[FUSED[0]], calibration, broad=broad)
     return Assessment(
         suspect, teacher, groups, scores, n_prompts, raw, low, llr10, cap10, share, guard,
         impossible, None, paired,

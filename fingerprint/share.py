@@ -13,7 +13,7 @@ from fingerprint.evidence import Score
 from fingerprint.records import Share
 
 
-def share_of(score: Score, calibration: Calibration) -> Share:
+def share_of(score: Score, calibration: Calibration, *, broad: bool) -> Share:
     """Read the share from the line channel's score.
 
     The interval joins what is left unexplained over lineages of known dose (split conformal, at
@@ -24,6 +24,9 @@ def share_of(score: Score, calibration: Calibration) -> Share:
     score : Score
         Of the ``line_starts`` channel.
     calibration : Calibration
+    broad : bool
+        Whether there are prompts and lineages enough for a decision; otherwise the interval reaches
+        down to 0, since so little data cannot exclude independence.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def share_of(score: Score, calibration: Calibration) -> Share:
     high = centre + float(np.hypot(fitted.high, max(0.0, high_draw - estimate)))
     return Share(
         estimate=centre,
-        low=float(np.clip(low, 0, 1)),
+        low=float(np.clip(low, 0, 1)) if broad else 0.0,
         high=float(np.clip(high, 0, 1)),
         level=fitted.level,
         calibration=f"{calibration.name} ({calibration.sha256[:12]}): mixtures of known dose",

@@ -13,6 +13,7 @@ from fingerprint.assessment import (
     Assessment,
     assess,
     channel_results,
+    is_broad,
 )
 from fingerprint.calibration import FULL_BACKGROUND, FUSED, Calibration
 from fingerprint.evidence import Evidence
@@ -209,7 +210,7 @@ def _domains(
         share = None
         if n >= MIN_PROMPTS:
             score = evidence.score(FUSED[0], found.suspect, found.teacher, found.groups, mask)
-            share = share_of(score, calibration)
+            share = share_of(score, calibration, broad=is_broad(n, len(found.groups)))
         results.append(DomainResult(domain, share, n))
     return tuple(results)
 

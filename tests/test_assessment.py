@@ -423,9 +423,11 @@ def test_shares_are_intervals_within_bounds(difference: float, draws: int) -> No
         difference=difference,
         draws=difference + 0.01 * rng.normal(size=draws),
     )
-    share = share_of(score, CALIBRATION)
+    share = share_of(score, CALIBRATION, broad=True)
     assert 0 <= share.low <= share.estimate <= share.high <= 1
     assert share.high > share.low
     assert share.level == CALIBRATION.share.level
-    wider = share_of(replace(score, draws=difference + 0.2 * rng.normal(size=200)), CALIBRATION)
+    scattered = replace(score, draws=difference + 0.2 * rng.normal(size=200))
+    wider = share_of(scattered, CALIBRATION, broad=True)
+    assert share_of(score, CALIBRATION, broad=False).low == 0.0
     assert wider.high - wider.low >= share.high - share.low

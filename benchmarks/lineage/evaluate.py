@@ -99,6 +99,28 @@ def judge_share(rows: Sequence[Row], mixed: Sequence[Mixture]) -> str:
     )
 
 
+def effective_nulls(rows: Sequence[Row], llr10: F64) -> str:
+    """Estimate how many independent null pairs the false pairs are worth.
+
+    Dyads of (suspect lineage, vendor) that share a member depend on each other. The variance of the
+    rate of false pairs above a threshold, robust to that (Aronow, Samii and Assenova 2015), over
+    the variance if they were independent is the design effect.
+    """
+    found = []
+    for threshold in (0.0, 0.7):
+        dyads: dict[tuple[str, str], list[bool]] = defaultdict(list)
+        for row, value in zip(rows, llr10, strict=True):
+            if not row.pair.true:
+                dyads[row.lineage, row.pair.vendor].append(bool(value > threshold))
+        ends = [set(k) for k in dyads]
+        rate = np.array([np.mean(v) for v in dyads.values()])
+        error = rate - rate.mean()
+        linked = np.array([[float(bool(a & b)) for b in ends] for a in ends])
+        effect = max(1.0, float(error @ linked @ error) / max(float(error @ error), 1e-12))
+        found.append(f"{len(dyads) / effect:.0f} of {len(dyads)} dyads at {threshold}")
+    return "; ".join(found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
@@ -135,6 +157,8 @@ def main() -> None:
             print(summary(chosen, uncapped[at], f"{name}, uncapped"))
             if name in ("all", "alpaca_eval", "vicuna80"):
                 print(summary(chosen, capped[at], f"{name}, capped"))
+    chosen = [rows[i] for i in selections["all"]]
+    print(f"\neffective null pairs: {effective_nulls(chosen, uncapped[selections['all']])}")
     print(f"\nshare, leaving the student's lineage out: {judge_share(rows, mixed)}")
     full = selections["all"]
     order = sorted(full, key=lambda i: -uncapped[i])

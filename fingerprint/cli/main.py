@@ -48,6 +48,8 @@ def main() -> None:
     # another order. Set before numpy is loaded; a user's own setting stays.
     for library_threads in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(library_threads, "1")
+    if sys.stdout is None:
+        sys.exit("fingerprint: expected a standard output to write to, found it closed")
     try:
         app()
     except FingerprintError as error:
