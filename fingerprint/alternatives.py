@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fingerprint.assessment import Assessment
+from fingerprint.assessment import Assessment, closure
 from fingerprint.evidence import Evidence
-from fingerprint.records import MIN_PROMPTS, Alternative, Status
+from fingerprint.records import MIN_PROMPTS, Alternative, Status, VerdictLabel
 
 RIVAL_MARGIN = 0.3
 """A teacher of another vendor within this much log10 LR (uncapped) explains the data as well."""
@@ -49,10 +49,8 @@ def _same_weights(evidence: Evidence, found: Assessment) -> Alternative:
     if "phrases" not in found.scores:
         return Alternative(name, Status.OPEN, None, "phrases were not measured")
     score = found.scores["phrases"]
-    own = evidence.similarity("phrases", found.teacher, found.teacher)
-    level = score.similarity - score.difference
-    if np.isfinite(own) and own - level > 0.01:
-        part = score.difference / (own - level)
+    part = closure(evidence, found, "phrases", least=0.01)
+    if part is not None:
         likely = part >= COPY_LEVEL
         text = f"phrases reach {100 * part:.0f} % of the teacher's agreement with itself"
     else:
@@ -179,6 +177,22 @@ def _length(evidence: Evidence, found: Assessment) -> Alternative:
     )
 
 
+def of_other_vendors(
+    evidence: Evidence, found: Assessment, others: Mapping[str, Assessment]
+) -> dict[str, Assessment]:
+    """Keep the assessments of teachers of another vendor than the one asked about."""
+    infos = evidence.panel.infos
+    vendor = infos[found.teacher].vendor
+    return {name: item for name, item in others.items() if infos[item.teacher].vendor != vendor}
+
+
 def settled(found: Sequence[Alternative]) -> bool:
     """Say whether no alternative is likely."""
     return all(a.status is not Status.LIKELY for a in found)
+
+
+def final_label(label: VerdictLabel, found: Sequence[Alternative]) -> VerdictLabel:
+    """Return the label after the alternatives: a likely one forbids "supported"."""
+    if label is VerdictLabel.SUPPORTED and not settled(found):
+        return VerdictLabel.INCONCLUSIVE
+    return label

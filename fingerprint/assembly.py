@@ -104,8 +104,9 @@ def assemble(
     for entry in on_suite:
         usable = entry.role in (REFERENCE, INDEPENDENT)
         if entry.role == REFERENCE or (usable and not background):
-            key = members.add("library", loader.entry(entry))
-            if not background and _role(loader.entry(entry).info) in (REFERENCE, INDEPENDENT):
+            pack = loader.entry(entry)
+            key = members.add("library", pack)
+            if not background and _role(pack.info) in (REFERENCE, INDEPENDENT):
                 shipped_keys.append(key)
             if entry.role == REFERENCE:
                 rival_entries.append(entry)

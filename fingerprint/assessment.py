@@ -124,8 +124,7 @@ def too_late(suspect: ModelInfo, teacher: ModelInfo) -> str | None:
     first = (known.family_first if known else None) or teacher.released
     if not first or not suspect.released:
         return None
-    # dates are ISO or a prefix: the earliest day of one against the latest day of the other
-    if first > f"{suspect.released}-99"[: max(len(first), len(suspect.released))]:
+    if is_later(first, suspect.released):
         return f"{first} against {suspect.released}"
     return None
 
@@ -133,6 +132,11 @@ def too_late(suspect: ModelInfo, teacher: ModelInfo) -> str | None:
 def is_broad(n_prompts: int, n_lineages: int) -> bool:
     """Say whether there are prompts and lineages enough for a decision either way."""
     return n_prompts >= DECIDING_PROMPTS and n_lineages >= DECIDING_LINEAGES
+
+
+def is_later(one: str, two: str) -> bool:
+    """Say whether a date is after another on every day that both may mean (ISO or a prefix)."""
+    return one > f"{two}-99"[: max(len(one), len(two))]
 
 
 def _strength(found: Assessment) -> float:
@@ -147,7 +151,7 @@ def _assess_version(
     mask: npt.NDArray[np.bool_] | None,
 ) -> Assessment:
     infos = evidence.panel.infos
-    shared = evidence.prompt_mask(suspect, teacher)
+    shared = evidence.panel.both(suspect, teacher)
     if mask is not None:
         shared = shared & mask
     n_prompts = int(shared.sum())
@@ -252,22 +256,28 @@ def channel_results(
                 high=float(high) if np.isfinite(high) else None,
                 llr10=None if guarded else llr10,
                 n_prompts=score.n_prompts,
-                reason=found.guard if guarded else _closure(evidence, found, name),
+                reason=found.guard if guarded else _closure_in_words(evidence, found, name),
             )
         )
     return tuple(results)
 
 
-def _closure(evidence: Evidence, found: Assessment, channel: str) -> str | None:
-    """How far from the background to the teacher's own self-agreement, where it has samples."""
-    if channel not in PAIRED_NAMES:
-        return None
+def closure(evidence: Evidence, found: Assessment, channel: str, *, least: float) -> float | None:
+    """Part of the way from the background to the teacher's agreement with itself.
+
+    None where the teacher has one sample a prompt, or agrees with itself by no more than ``least``
+    above the background.
+    """
     own = evidence.similarity(channel, found.teacher, found.teacher)
     score = found.scores[channel]
-    level = score.similarity - score.difference
-    if not np.isfinite(own) or own - level <= 0.02:
+    gap = own - (score.similarity - score.difference)
+    return score.difference / gap if np.isfinite(own) and gap > least else None
+
+
+def _closure_in_words(evidence: Evidence, found: Assessment, channel: str) -> str | None:
+    part = closure(evidence, found, channel, least=0.02) if channel in PAIRED_NAMES else None
+    if part is None:
         return None
-    part = score.difference / (own - level)
     return (
         f"{100 * part:.0f} % of the way from the background to the teacher's agreement with itself"
     )

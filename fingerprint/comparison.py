@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fingerprint.alternatives import alternatives, settled
+from fingerprint.alternatives import alternatives, final_label, of_other_vendors
 from fingerprint.assembly import Run, assemble
 from fingerprint.assessment import Assessment, assess
 from fingerprint.errors import ComparisonError
@@ -204,15 +204,12 @@ def _matrix_rows(run: Run, suspect: Line) -> list[MatrixRow]:
 def _row(
     run: Run, suspect: str, teacher: str, item: Assessment, found: Mapping[str, Assessment]
 ) -> MatrixRow:
-    infos = run.panel.infos
     label = item.decided
     if label is VerdictLabel.INSUFFICIENT:
         return _no_row(suspect, teacher, item.missing or "not measured")
     if label is VerdictLabel.SUPPORTED:
-        vendor = infos[item.teacher].vendor
-        foreign = {n: a for n, a in found.items() if infos[a.teacher].vendor != vendor}
-        if not settled(alternatives(run.evidence, item, foreign)):
-            label = VerdictLabel.INCONCLUSIVE
+        rivals = of_other_vendors(run.evidence, item, found)
+        label = final_label(label, alternatives(run.evidence, item, rivals))
     return MatrixRow(suspect, teacher, item.llr10, item.cap10, item.share, str(label), _late(item))
 
 

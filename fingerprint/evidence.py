@@ -134,10 +134,6 @@ class Evidence:
         """Choose lineages and prompts on which to subtract: `background.on_common_prompts`."""
         return on_common_prompts(self.panel, groups, mask)
 
-    def prompt_mask(self, suspect: int, teacher: int) -> npt.NDArray[np.bool_]:
-        """Say which prompts both answered, shape (P,)."""
-        return self.panel.both(suspect, teacher)
-
     def score(
         self,
         channel: str,
@@ -158,7 +154,7 @@ class Evidence:
         mask : array of bool, shape (P,), optional
             The prompts to use; default all that both answered.
         """
-        mask = self.prompt_mask(suspect, teacher) if mask is None else mask
+        mask = self.panel.both(suspect, teacher) if mask is None else mask
         means = self._mean(channel, mask)
         weights = self._lineage_weights(len(groups))
         rows = self._group_means(means[:, suspect, :], groups)
@@ -187,7 +183,7 @@ class Evidence:
 
     def similarity(self, channel: str, one: int, two: int) -> float:
         """Return the mean similarity of two members (with one twice: between its own samples)."""
-        return float(self._mean(channel, self.prompt_mask(one, two))[0, one, two])
+        return float(self._mean(channel, self.panel.both(one, two))[0, one, two])
 
     def _lineage_weights(self, n: int) -> F64:
         weights = np.full((1 + self.draws, n), 1 / n)

@@ -100,6 +100,10 @@ class VerdictLabel(StrEnum):
     INSUFFICIENT = "insufficient_data"
 
 
+IMPOSSIBLE = "impossible"
+"""A ranking row's verdict where the teacher was released after the suspect."""
+
+
 class Status(StrEnum):
     """State of a channel or of an alternative explanation."""
 

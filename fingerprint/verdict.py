@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fingerprint import __version__
-from fingerprint.alternatives import alternatives, settled
+from fingerprint.alternatives import alternatives, final_label, of_other_vendors
 from fingerprint.assessment import (
     Assessment,
     assess,
     channel_results,
     is_broad,
+    is_later,
 )
 from fingerprint.calibration import FULL_BACKGROUND, FUSED, Calibration
 from fingerprint.evidence import Evidence
 from fingerprint.records import (
     DECIDING_LINEAGES,
     DECIDING_PROMPTS,
+    IMPOSSIBLE,
     MIN_PROMPTS,
     DomainResult,
     ModelInfo,
@@ -31,8 +33,6 @@ from fingerprint.records import (
     VerdictLabel,
 )
 from fingerprint.share import share_of
-
-IMPOSSIBLE = "impossible"
 
 _SCALE = ((10.0, "weak"), (100.0, "moderate"), (1000.0, "moderately strong"), (1e4, "strong"))
 
@@ -90,16 +90,8 @@ def judge(
         for line in rivals
         if not _related(evidence, suspect, line)
     }
-    vendor = evidence.panel.infos[teacher.members[0]].vendor
-    foreign = {
-        name: other
-        for name, other in others.items()
-        if evidence.panel.infos[other.teacher].vendor != vendor
-    }
-    other_reasons = alternatives(evidence, found, foreign)
-    label = found.decided
-    if label is VerdictLabel.SUPPORTED and not settled(other_reasons):
-        label = VerdictLabel.INCONCLUSIVE
+    other_reasons = alternatives(evidence, found, of_other_vendors(evidence, found, others))
+    label = final_label(found.decided, other_reasons)
     insufficient = label is VerdictLabel.INSUFFICIENT
     verdict = Verdict(
         suspect=_party(evidence, suspect),
@@ -198,7 +190,7 @@ def _domains(
     if not found.paired or found.share is None:
         return ()
     names = np.array(evidence.panel.domains)
-    shared = evidence.prompt_mask(found.suspect, found.teacher)
+    shared = evidence.panel.both(found.suspect, found.teacher)
     _, shared = evidence.common(found.groups, shared)
     wanted = sorted(set(names[shared].tolist()) - {""})
     if len(wanted) < 2:
@@ -278,11 +270,7 @@ def _limitations(
             "The background is presumed not to have learned from the teacher; a background model "
             "that did would hide the signal."
         )
-    late = (
-        theirs.released
-        and mine.released
-        and theirs.released > f"{mine.released}-99"[: len(theirs.released)]
-    )
+    late = theirs.released and mine.released and is_later(theirs.released, mine.released)
     if late and not found.impossible:
         notes.append(
             f"{theirs.name} was released after the suspect ({theirs.released} against "
@@ -294,7 +282,7 @@ def _limitations(
             f"Nothing is known of the lineage of {' and '.join(unknown)}: each counts as its own; "
             "give --lineages FILE if it is related to another model here."
         )
-    shared = evidence.prompt_mask(found.suspect, found.teacher)
+    shared = evidence.panel.both(found.suspect, found.teacher)
     kinds = {evidence.panel.domains[p] for p in np.flatnonzero(shared)}
     if len(kinds) == 1 and kinds != {""}:
         notes.append(f"The prompts are of one kind ({kinds.pop()}): other kinds may differ.")
@@ -320,6 +308,3 @@ def _limitations(
     if len(suspect.members) > 1 or len(teacher.members) > 1:
         notes.append(f"Of several versions the closest counts: {theirs.name}.")
     return tuple(notes)
-
-
-__all__ = ["IMPOSSIBLE", "Line", "judge", "verbal"]

@@ -73,7 +73,7 @@ def evidence_of(
 
 def score(evidence: Evidence, suspect: int, teacher: int, channel: str = CHANNEL) -> Score:
     groups, mask = evidence.common(
-        evidence.groups(suspect, [teacher]), evidence.prompt_mask(suspect, teacher)
+        evidence.groups(suspect, [teacher]), evidence.panel.both(suspect, teacher)
     )
     return evidence.score(channel, suspect, teacher, groups, mask)
 
@@ -167,7 +167,7 @@ def test_holes_in_the_background_are_averaged_around() -> None:
     evidence = evidence_of(panel, values, ALL, draws=50)
     found = evidence.score(CHANNEL, 0, 1, GROUPS)
     assert found.difference == pytest.approx(by_loops(values, 0, 1, GROUPS), abs=1e-6)
-    assert found.n_prompts == evidence.prompt_mask(0, 1).sum() < 60
+    assert found.n_prompts == evidence.panel.both(0, 1).sum() < 60
     assert np.isfinite(found.draws).all() and np.isfinite(found.z)
 
 
@@ -458,7 +458,7 @@ def test_common_keeps_what_can_be_subtracted_everywhere(seed: int, share: float)
     present[:, :2] = True
     panel = _with_holes(PANEL_60, present)
     evidence = evidence_of(panel, similarities(1, 60, len(FAMILY), present), ALL)
-    groups, mask = evidence.common(GROUPS, evidence.prompt_mask(0, 1))
+    groups, mask = evidence.common(GROUPS, evidence.panel.both(0, 1))
     assert set(groups) <= set(GROUPS) and len(groups) >= MIN_LINEAGES
     for name, members in groups.items():
         assert members and set(members) <= set(GROUPS[name])
@@ -471,14 +471,14 @@ def test_common_prompts_are_those_of_the_members_that_stay() -> None:
     present[40:, 5] = present[:40, 6] = present[:35, 7] = False
     panel = _with_holes(PANEL_60, present)
     evidence = evidence_of(panel, similarities(1, 60, len(FAMILY), present), ALL)
-    groups, mask = evidence.common(GROUPS, evidence.prompt_mask(0, 1))
+    groups, mask = evidence.common(GROUPS, evidence.panel.both(0, 1))
     for members in groups.values():
         assert present[mask][:, members].any(axis=1).all()
 
 
 def test_common_keeps_all_where_nothing_is_missing() -> None:
     evidence = evidence_of(PANEL_60, similarities(1, 60, len(FAMILY)), ALL)
-    groups, mask = evidence.common(GROUPS, evidence.prompt_mask(0, 1))
+    groups, mask = evidence.common(GROUPS, evidence.panel.both(0, 1))
     assert groups == GROUPS and mask.all()
 
 

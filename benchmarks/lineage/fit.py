@@ -102,7 +102,7 @@ def mixtures(pool: Pool, evidence: Evidence, rng: np.random.Generator) -> list[M
             if len(groups) < MIN_LINEAGES:
                 continue
             shared = np.flatnonzero(
-                evidence.prompt_mask(student, teacher) & evidence.prompt_mask(int(other), teacher)
+                evidence.panel.both(student, teacher) & evidence.panel.both(int(other), teacher)
             )
             for dose in DOSES:
                 found.append(
@@ -189,7 +189,7 @@ def fit(data: Path) -> tuple[Calibration, dict[str, object], list[Row], list[Mix
         evidence = Evidence(pool.panel, measured, pool.clean, lengths, flat, rng, draws=0)
         pair = labelled_pairs(pool.panel.infos, pool.labels)[0]
         groups = evidence.groups(pair.suspect, pair.teachers)
-        mask = evidence.prompt_mask(pair.suspect, pair.teachers[0])
+        mask = evidence.panel.both(pair.suspect, pair.teachers[0])
         for c in channels.NAMES:
             spread = evidence.score(c, pair.suspect, pair.teachers[0], groups).spread
             relative = (spread / evidence.scatter(c, mask)) ** 2

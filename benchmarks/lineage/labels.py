@@ -17,7 +17,7 @@ from benchmarks.lineage.corpus import Pool, load_pool
 from benchmarks.lineage.fit import POOLS, SEED
 from benchmarks.lineage.truth import LabelledPair, labelled_pairs
 from fingerprint import channels
-from fingerprint.alternatives import alternatives, settled
+from fingerprint.alternatives import alternatives, final_label, of_other_vendors
 from fingerprint.assessment import Assessment, assess
 from fingerprint.calibration import shipped
 from fingerprint.evidence import Evidence
@@ -49,12 +49,8 @@ def judge(pool: Pool) -> list[tuple[LabelledPair, Assessment, str]]:
         }
         for pair in pairs:
             item = found[pair.vendor, pair.family]
-            rivals = {str(k): a for k, a in found.items() if k[0] != pair.vendor}
-            label = item.decided
-            if label is VerdictLabel.SUPPORTED and not settled(
-                alternatives(evidence, item, rivals)
-            ):
-                label = VerdictLabel.INCONCLUSIVE
+            rivals = of_other_vendors(evidence, item, {str(k): a for k, a in found.items()})
+            label = final_label(item.decided, alternatives(evidence, item, rivals))
             judged.append((pair, item, str(label)))
     return judged
 

@@ -97,7 +97,7 @@ def _best_version(
             groups = {name: g for name, g in groups.items() if name in kept}
         if len(groups) < MIN_LINEAGES:
             continue
-        mask = evidence.prompt_mask(pair.suspect, teacher)
+        mask = evidence.panel.both(pair.suspect, teacher)
         if prompts is not None:
             mask = mask & prompts
         scores = {

@@ -8,10 +8,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fingerprint.records import MatrixRow, VerdictLabel
+from fingerprint.records import IMPOSSIBLE, MatrixRow, VerdictLabel
 from fingerprint.report.page import STYLES, Page, grid, indented, show, widest
 from fingerprint.report.words import (
-    IMPOSSIBLE,
     attributed,
     cap,
     evidence,

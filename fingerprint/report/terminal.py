@@ -10,10 +10,17 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fingerprint.records import MIN_LINEAGES, Party, RankingRow, Share, Verdict, VerdictLabel
+from fingerprint.records import (
+    IMPOSSIBLE,
+    MIN_LINEAGES,
+    Party,
+    RankingRow,
+    Share,
+    Verdict,
+    VerdictLabel,
+)
 from fingerprint.report.page import STYLES, Page, grid, indented, show, widest
 from fingerprint.report.words import (
-    IMPOSSIBLE,
     attributed,
     cap,
     count,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fingerprint.records import MatrixRow, RankingRow, Share, Verdict, VerdictLabel
-
-IMPOSSIBLE = "impossible"
-"""A row's verdict where the teacher was released after the suspect."""
+from fingerprint.records import IMPOSSIBLE, MatrixRow, RankingRow, Share, Verdict, VerdictLabel
 
 _LABELS = {
     VerdictLabel.SUPPORTED: "supported",
