@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from fingerprint.models import lookup
 from fingerprint.panel import Panel
-from fingerprint.records import DECIDING_PROMPTS, MIN_LINEAGES, MIN_PROMPTS
+from fingerprint.records import DECIDING_PROMPTS, MIN_LINEAGES, MIN_PROMPTS, ModelInfo
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{2}))?")
+
+ERA = 0.25
+"""Years: versions of a background lineage this much further off than its nearest still count."""
 
 
 def unrelated(
@@ -23,7 +30,8 @@ def unrelated(
 
     Left out: the lineages and vendors of both, models documented to have learned from the
     teacher's vendor or the suspect's, and, for paired channels, what shares too few prompts
-    with them.
+    with them. Of each lineage the versions of the suspect's era stay (of the teacher's, where the
+    suspect's release is not known): models of one year resemble each other.
     """
     infos = panel.infos
     named = (suspect, *teachers)
@@ -39,7 +47,35 @@ def unrelated(
         if paired and min(panel.shared(m, other) for other in named) < MIN_PROMPTS:
             continue
         found.setdefault(info.lineage, []).append(m)
+    era = next((y for m in named if (y := year_of(infos[m])) is not None), None)
+    if era is not None:
+        for name, members in found.items():
+            covered = {m: panel.shared(m, suspect) for m in members}
+            # a version with few of the suspect's prompts does not stand for the others
+            wide = [m for m in members if 2 * covered[m] >= max(covered.values())]
+            found[name] = contemporaries(infos, wide, era)
     return dict(sorted(found.items()))
+
+
+def contemporaries(infos: Sequence[ModelInfo], members: Sequence[int], era: float) -> list[int]:
+    """Keep the members released nearest to a time (years), all of them where no date is known."""
+    gaps = {m: abs(year - era) for m in members if (year := year_of(infos[m])) is not None}
+    if not gaps:
+        return list(members)
+    return [m for m, gap in gaps.items() if gap <= min(gaps.values()) + ERA]
+
+
+def year_of(info: ModelInfo) -> float | None:
+    """Return the release as a year with its part, or None when it is not known.
+
+    Where only the first release of the family is known, that; a date without a month counts as the
+    middle of its year.
+    """
+    known = lookup(info.name)
+    date = _DATE.match(info.released or (known.family_first if known else None) or "")
+    if date is None:
+        return None
+    return int(date[1]) + ((int(date[2]) - 0.5) / 12 if date[2] else 0.5)
 
 
 def on_common_prompts(

@@ -42,3 +42,24 @@ def recall_at(score: F64, true: Bools, weights: F64, rate: float) -> float:
     false = np.cumsum(np.where(true, 0, weights)[order]) / weights[~true].sum()
     inside = order[false <= rate]
     return float(weights[inside][true[inside]].sum() / weights[true].sum())
+
+
+def weighted_quantile(values: F64, weights: F64, at: Sequence[float]) -> F64:
+    """Quantiles of a weighted sample."""
+    order = np.argsort(values)
+    place = np.cumsum(weights[order]) / weights.sum()
+    return np.array([values[order][min(np.searchsorted(place, q), len(values) - 1)] for q in at])
+
+
+def cllr_min(llr10: F64, true: Bools, weights: F64) -> float:
+    """Cllr after the best monotone recalibration of these very pairs (PAV, Brümmer 2010)."""
+    from scipy.optimize import isotonic_regression
+
+    from fingerprint.calibration import cllr
+
+    balanced = np.where(true, weights / weights[true].sum(), weights / weights[~true].sum())
+    _, place = np.unique(llr10, return_inverse=True)
+    mass = np.bincount(place, balanced)
+    share = np.bincount(place, np.where(true, balanced, 0.0)) / mass
+    posterior = np.clip(isotonic_regression(share, weights=mass).x[place], 1e-9, 1 - 1e-9)
+    return cllr(np.log10(posterior / (1 - posterior)), true, weights)

@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from benchmarks.lineage.corpus import Pool
 from benchmarks.lineage.truth import LabelledPair, labelled_pairs
+from fingerprint.assessment import too_late
 from fingerprint.channels import Agreement
 from fingerprint.evidence import Evidence, SpreadPrior
 from fingerprint.lengths import LengthPrior
 from fingerprint.records import MIN_LINEAGES
 
 FULL = "full"
+HALVES = ("half 0", "half 1")
+SIZES = (25, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Row:
     n_background: int
     words: float
     lines: float
+    released: str | None
+    """Of the teacher's version."""
+    excluded: bool
+    """Dates exclude the teacher: the tool says so, whatever the text says."""
 
     @property
     def side(self) -> str:
@@ -46,10 +53,21 @@ class Row:
 def conditions(
     pool: Pool, rng: np.random.Generator, draws: int
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_] | None, set[str] | None]]:
-    """Yield the full condition, then random prompts and backgrounds with a lineage left out."""
+    """Yield the full condition, then halves and random subsets of the prompts, then backgrounds.
+
+    Each half and subset is of prompts; each background lacks one lineage. With ``draws`` 0 only the
+    full condition.
+    """
     n = len(pool.panel.prompts)
     yield FULL, None, None
-    for size in (25, 50, 100):
+    if not draws:
+        return
+    order = rng.permutation(n)
+    for part, name in enumerate(HALVES):
+        mask = np.zeros(n, dtype=bool)
+        mask[order[part::2]] = True
+        yield name, mask, None
+    for size in SIZES:
         for draw in range(draws if size < 0.8 * n else 0):
             mask = np.zeros(n, dtype=bool)
             mask[rng.choice(n, size, replace=False)] = True
@@ -90,8 +108,10 @@ def _best_version(
     kept: set[str] | None,
 ) -> Row | None:
     infos = pool.panel.infos
+    suspect = infos[pair.suspect]
+    possible = [t for t in pair.teachers if too_late(suspect, infos[t]) is None]
     best: Row | None = None
-    for teacher in pair.teachers:
+    for teacher in possible or pair.teachers:
         groups = evidence.groups(pair.suspect, [teacher])
         if kept is not None:
             groups = {name: g for name, g in groups.items() if name in kept}
@@ -108,8 +128,8 @@ def _best_version(
                 pool=pool.name,
                 condition=condition,
                 pair=pair,
-                suspect=infos[pair.suspect].name,
-                lineage=infos[pair.suspect].lineage,
+                suspect=suspect.name,
+                lineage=suspect.lineage,
                 teacher=infos[teacher].name,
                 z={c: s.z for c, s in scores.items()},
                 d={c: s.difference for c, s in scores.items()},
@@ -118,6 +138,8 @@ def _best_version(
                 n_background=len(groups),
                 words=float(np.nanmedian(pool.panel.words[mask, pair.suspect])),
                 lines=float(np.nanmean(pool.panel.lines[mask, pair.suspect])),
+                released=infos[teacher].released,
+                excluded=not possible,
             )
     return best
 
