@@ -11,6 +11,14 @@ class OutputsError(FingerprintError):
     """Outputs could not be read: the message names the file and, where there is one, the line."""
 
 
+class ProbesError(FingerprintError):
+    """A suite of probes could not be read or made: the message names the file and the line."""
+
+
+class CollectError(FingerprintError):
+    """A model could not be asked, or its answers not be kept; the message names the setting."""
+
+
 class PackError(FingerprintError):
     """A pack is truncated, tampered with, of another format version, or larger than allowed."""
 
@@ -21,6 +29,18 @@ class UnknownNameError(FingerprintError):
 
 class ComparisonError(FingerprintError):
     """The models named cannot be compared: the same model, one lineage, or no common prompts."""
+
+
+class LogsError(FingerprintError):
+    """Logs could not be read, scanned or simulated: the message names the file or the setting."""
+
+
+class ReportError(FingerprintError):
+    """A report cannot be made: the verdict file is no verdict, or the prose says too much."""
+
+
+class BundleError(FingerprintError):
+    """An evidence bundle is damaged, altered, made otherwise, or gives another verdict."""
 
 
 class MissingExtraError(FingerprintError):
