@@ -10,8 +10,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fingerprint.assessment import Assessment, closure
+from fingerprint.background import year_of
+from fingerprint.calibration import FUSED
+from fingerprint.corroboration import claims_of
 from fingerprint.evidence import Evidence
-from fingerprint.records import MIN_PROMPTS, Alternative, Status, VerdictLabel
+from fingerprint.models import lookup
+from fingerprint.records import MIN_LINEAGES, MIN_PROMPTS, Alternative, Status, VerdictLabel
 
 RIVAL_MARGIN = 0.3
 """A teacher of another vendor within this much log10 LR (uncapped) explains the data as well."""
@@ -19,6 +23,14 @@ COPY_LEVEL = 0.5
 """Phrases this far towards the teacher's self-agreement point to shared weights or a wrapper."""
 PHRASE_CEILING = 0.35
 """The same as a plain similarity, where the teacher has one sample a prompt (EVIDENCE 4)."""
+LENGTH_LEVEL = 0.6
+"""Part of the difference that must stay against the lineages nearest in length."""
+LENGTH_GAP = 0.5
+"""A lineage is of the suspect's length within this much in the logarithm of the median words."""
+ERA_GAP = 1.0
+"""Years between the suspect and a background lineage's nearest version, at most, on average."""
+EVEN = 1.0
+"""Families of one vendor within this much z are equally close."""
 
 
 def alternatives(
@@ -37,9 +49,9 @@ def alternatives(
     return (
         _same_weights(evidence, found),
         _third_teacher(evidence, found, rivals),
-        _common_data(),
+        _common_data(evidence, found),
         _reverse(evidence, found),
-        _contamination(),
+        _contamination(evidence, found),
         _length(evidence, found),
     )
 
@@ -117,14 +129,45 @@ def _closest_model(evidence: Evidence, found: Assessment) -> str | None:
     return best[1] if best else None
 
 
-def _common_data() -> Alternative:
-    return Alternative(
-        "common public data derived from the teacher",
-        Status.OPEN,
-        None,
+def _common_data(evidence: Evidence, found: Assessment) -> Alternative:
+    """Say how evenly close the teacher's families are; the alternative stays open either way."""
+    name = "common public data derived from the teacher"
+    why = (
         "text alone cannot tell direct training on the teacher's outputs from training on public "
-        "data that hold them; the proposition tested covers both",
+        "data that hold them; the proposition tested covers both"
     )
+    closest = _closest_families(evidence, found)
+    if len(closest) > 1:
+        (first, top), *_, (_, least) = closest
+        even = top - least < EVEN
+        vendor = evidence.panel.infos[found.teacher].vendor
+        why += (
+            f"; {vendor}'s {len(closest)} families lie {least:.1f} to {top:.1f} above the "
+            "background in units of its spread, "
+            + ("too even to name one" if even else f"{first} closest")
+        )
+    return Alternative(name, Status.OPEN, None, why)
+
+
+def _closest_families(evidence: Evidence, found: Assessment) -> list[tuple[str, float]]:
+    """List the families of the teacher's vendor with the z of their closest version, best first."""
+    infos = evidence.panel.infos
+    vendor = infos[found.teacher].vendor
+    if vendor is None or FUSED[0] not in found.scores or not found.paired:
+        return []
+    best: dict[str, float] = {}
+    for m, info in enumerate(infos):
+        known = lookup(info.name)
+        if info.vendor != vendor or known is None or known.role != "reference":
+            continue
+        if evidence.panel.shared(m, found.suspect) < found.n_prompts / 2:
+            continue
+        _, shared = evidence.common(found.groups, evidence.panel.both(m, found.suspect))
+        if int(shared.sum()) < MIN_PROMPTS:
+            continue
+        z = evidence.score(FUSED[0], found.suspect, m, found.groups, shared).z
+        best[known.family] = max(z, best.get(known.family, -np.inf))
+    return sorted(best.items(), key=lambda item: -item[1])
 
 
 def _reverse(evidence: Evidence, found: Assessment) -> Alternative:
@@ -148,17 +191,24 @@ def _reverse(evidence: Evidence, found: Assessment) -> Alternative:
     return Alternative(name, Status.OPEN, None, why)
 
 
-def _contamination() -> Alternative:
-    return Alternative(
-        "web contamination",
-        Status.OPEN,
-        None,
+def _contamination(evidence: Evidence, found: Assessment) -> Alternative:
+    why = (
         "the teacher's text on the public web reaches pretraining corpora; only likelihood on "
-        "fresh prompts or canaries could separate it",
+        "fresh prompts could separate it"
     )
+    claims = claims_of(evidence, found)
+    if not isinstance(claims, str) and claims.background:
+        also = sum(share > 0 for share in claims.background.values())
+        why = (
+            f"{also} of {len(claims.background)} unrelated lineages name {claims.maker} as their "
+            f"maker too, as text on the web may teach; the suspect does at a rate of "
+            f"{100 * claims.share:.0f} %, every question counted alike"
+        )
+    return Alternative("web contamination", Status.OPEN, None, why)
 
 
 def _length(evidence: Evidence, found: Assessment) -> Alternative:
+    """Subtract the lineages nearest in length alone; say whether the difference stays."""
     name = "length or era confound"
     words = evidence.panel.words
     sides = [words[:, [found.suspect]], *(words[:, list(g)] for g in found.groups.values())]
@@ -170,11 +220,60 @@ def _length(evidence: Evidence, found: Assessment) -> Alternative:
     spread = (
         f"background lineages answer in {low:.0f} to {high:.0f} words, the suspect in {mine:.0f}"
     )
-    if 0.8 * low <= mine <= 1.25 * high:
-        return Alternative(name, Status.UNLIKELY, None, f"{spread}; length is adjusted for")
-    return Alternative(
-        name, Status.OPEN, None, f"{spread}: outside them, so less well adjusted for"
+    left = _against_nearest(
+        evidence, found, [abs(np.log1p(level) - np.log1p(mine)) for level in levels]
     )
+    if left is not None and left < LENGTH_LEVEL:
+        why = (
+            f"against the {MIN_LINEAGES} lineages nearest in length {100 * left:.0f} % of the "
+            f"difference stay, where {100 * LENGTH_LEVEL:.0f} % are the least; {spread}"
+        )
+        return Alternative(name, Status.LIKELY, None, why)
+    gap = _years_off(evidence, found)
+    if gap is not None and gap > ERA_GAP:
+        why = f"the background is {gap:.1f} years off on average; models of one era converge"
+        return Alternative(name, Status.OPEN, None, f"{why}; {spread}")
+    if not 0.8 * low <= mine <= 1.25 * high:
+        why = f"{spread}: outside them, so less well adjusted for"
+        return Alternative(name, Status.OPEN, None, why)
+    if left is not None:
+        spread += f"; against the nearest in length {100 * left:.0f} % of the difference stay"
+    return Alternative(name, Status.UNLIKELY, None, f"{spread}; length is adjusted for")
+
+
+def _against_nearest(evidence: Evidence, found: Assessment, gaps: Sequence[float]) -> float | None:
+    """Part of the difference in lines that stays against the lineages of the smallest gaps.
+
+    None where there is no difference to explain, no lineage to leave out, or no three of the
+    suspect's length.
+    """
+    score = found.scores.get(FUSED[0])
+    if score is None or score.z < 1 or len(found.groups) <= MIN_LINEAGES:
+        return None
+    nearest = np.argsort(gaps, kind="stable")[:MIN_LINEAGES]
+    if max(gaps[i] for i in nearest) > LENGTH_GAP:
+        return None
+    names = [name for i, name in enumerate(found.groups) if i in nearest]
+    groups = {name: found.groups[name] for name in names}
+    both = evidence.panel.both(found.suspect, found.teacher)
+    _, shared = evidence.common(found.groups, both)
+    against = evidence.score(FUSED[0], found.suspect, found.teacher, groups, shared)
+    return against.difference / score.difference
+
+
+def _years_off(evidence: Evidence, found: Assessment) -> float | None:
+    """Mean over background lineages of the years between them and the suspect (or the teacher)."""
+    infos = evidence.panel.infos
+    own = year_of(infos[found.suspect])
+    own = year_of(infos[found.teacher]) if own is None else own
+    if own is None:
+        return None
+    gaps = []
+    for members in found.groups.values():
+        years = [year for m in members if (year := year_of(infos[m])) is not None]
+        if years:
+            gaps.append(min(abs(year - own) for year in years))
+    return float(np.mean(gaps)) if gaps else None
 
 
 def of_other_vendors(

@@ -10,8 +10,9 @@ import numpy as np
 from fingerprint import channels
 from fingerprint.background import on_common_prompts, unrelated
 from fingerprint.calibration import Calibration, shipped
+from fingerprint.errors import ComparisonError
 from fingerprint.evidence import Evidence
-from fingerprint.library import INDEPENDENT, REFERENCE, STUDENT, Entry, library
+from fingerprint.library import INDEPENDENT, REFERENCE, STUDENT, Entry
 from fingerprint.models import lookup
 from fingerprint.packs import Pack
 from fingerprint.panel import Panel, align, merge
@@ -73,6 +74,7 @@ def assemble(
     background: Sequence[str],
     seed: int,
     draws: int,
+    calibration: Calibration | None = None,
 ) -> Run:
     """Read, align and measure everybody who takes part.
 
@@ -85,18 +87,22 @@ def assemble(
         than `MIN_LINEAGES` lineages, the other models named.
     seed, draws : int
         Of the bootstrap.
+    calibration : Calibration, optional
+        Default the shipped one; a bundle brings its own.
     """
-    calibration = shipped()
+    calibration = calibration or shipped()
     members = _Members()
     asked = {p for loaded in suspects for pack in loaded.packs for p in pack.prompts.tolist()}
     suspect_keys = [_add(members, loaded, loaded.packs) for loaded in suspects]
     teacher_keys = [_add(members, loaded, _overlapping(loaded, asked)) for loaded in teachers]
     given = [loader.load(spec) for spec in background]
     background_keys = [
-        key for loaded in given for key in _add(members, loaded, _overlapping(loaded, asked))
+        key
+        for loaded in given
+        for key in _add(members, loaded, filter(len, _overlapping(loaded, asked)))
     ]
     named = members.names()
-    on_suite = [e for e in library().on_prompts(asked, MIN_PROMPTS) if e.model not in named]
+    on_suite = [e for e in loader.shelf.on_prompts(asked, MIN_PROMPTS) if e.model not in named]
     if loader.key is not None:
         on_suite = []  # the library is not keyed: its hashes say nothing about keyed packs
     shipped_keys: list[tuple[str, str]] = []
@@ -110,8 +116,13 @@ def assemble(
                 shipped_keys.append(key)
             if entry.role == REFERENCE:
                 rival_entries.append(entry)
+    canary_entries = _canary_entries(loader, suspects)
+    canary_packs = [loader.entry(entry) for entry in canary_entries]
+    canary_packs += [pack for loaded in given for pack in loaded.packs if not len(pack)]
     order = members.order()
-    panel = align(members.merged())
+    merged = members.merged()
+    _check_text(merged[order[k]] for keys in (*suspect_keys, *teacher_keys) for k in keys)
+    panel = align(merged, canary_packs)
     rng = np.random.default_rng(seed)
     named_members = sorted({order[k] for keys in (*suspect_keys, *teacher_keys) for k in keys})
     suspect_lines = _lines(panel, suspects, suspect_keys, order)
@@ -141,6 +152,7 @@ def assemble(
         for e in on_suite
         if ("library", e.model) in order and e.role in (REFERENCE, INDEPENDENT)
     ]
+    library_sources += [Source(f"library:{e.file}", e.sha256) for e in canary_entries]
     return Run(
         panel=panel,
         evidence=evidence,
@@ -158,6 +170,26 @@ def assemble(
 def _add(members: _Members, loaded: Loaded, packs: Iterable[Pack]) -> list[tuple[str, str]]:
     origin = "library" if loaded.entries else loaded.spec
     return list(dict.fromkeys(members.add(origin, pack) for pack in packs))
+
+
+def _canary_entries(loader: Loader, suspects: Sequence[Loaded]) -> tuple[Entry, ...]:
+    """List the library's answers to canary probes, where they say something of a suspect.
+
+    They do where a suspect, or a relative of it in the library, was asked such probes too.
+    """
+    packs = [pack for loaded in suspects for pack in loaded.packs]
+    known = {entry.lineage for entry in loader.shelf.canaries}
+    of_use = any(p.canaries is not None or p.info.lineage in known for p in packs)
+    return loader.shelf.canaries if of_use else ()
+
+
+def _check_text(packs: Iterable[Pack]) -> None:
+    for pack in packs:
+        if not len(pack):
+            raise ComparisonError(
+                f"{pack.info.name}: expected answers to ordinary prompts, found only answers to "
+                "canary probes, which support no verdict by themselves; collect the style suite too"
+            )
 
 
 def _overlapping(loaded: Loaded, asked: set[int]) -> tuple[Pack, ...]:

@@ -1,13 +1,19 @@
-"""Comparison: from SPECs to verdicts. `compare` and `matrix` are the public API of the main job."""
+"""Comparison: from SPECs to verdicts. `compare` and `matrix` are the public API of the main job.
+
+`examine` is `compare` with everything kept that a report and an evidence bundle need.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fingerprint.alternatives import alternatives, final_label, of_other_vendors
 from fingerprint.assembly import Run, assemble
 from fingerprint.assessment import Assessment, assess
+from fingerprint.calibration import Calibration
+from fingerprint.corroboration import strengthened
 from fingerprint.errors import ComparisonError
 from fingerprint.evidence import DRAWS
 from fingerprint.models import read_lineages
@@ -18,6 +24,32 @@ from fingerprint.verdict import Line, judge
 
 SEED = 20260101
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked of `compare`: with the packs, all that decides the verdict."""
+
+    suspect: str
+    teacher: str
+    background: tuple[str, ...]
+    stated: Mapping[str, tuple[str, str | None]]
+    """Lineage and vendor of models as the user states them (``--lineages``)."""
+    seed: int
+    draws: int
+    unpaired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A verdict with what it rests on: the run, the two parties, and what every SPEC stood for."""
+
+    question: Question
+    verdict: Verdict
+    run: Run
+    suspect: Line
+    teacher: Line
+    loader: Loader
 
 
 def compare(
@@ -63,14 +95,78 @@ def compare(
     FingerprintError
         When the inputs cannot be read or the two cannot be compared; the message says what to do.
     """
-    loader = Loader(_stated(lineages), key, strict)
-    suspects = loader.load(str(suspect))
-    teachers = loader.load(str(teacher))
-    run = assemble(loader, [suspects], [teachers], [str(b) for b in background], seed, draws)
+    return examine(
+        suspect,
+        teacher,
+        background=background,
+        lineages=lineages,
+        key=key,
+        seed=seed,
+        draws=draws,
+        unpaired=unpaired,
+        strict=strict,
+    ).verdict
+
+
+def examine(
+    suspect: str | Path,
+    teacher: str | Path,
+    *,
+    background: Sequence[str | Path] = (),
+    lineages: str | Path | Mapping[str, tuple[str, str | None]] | None = None,
+    key: bytes | None = None,
+    seed: int = SEED,
+    draws: int = DRAWS,
+    unpaired: bool = False,
+    strict: bool = False,
+) -> Case:
+    """Compare as `compare` does, and keep what the verdict rests on.
+
+    Parameters and errors are those of `compare`.
+
+    Returns
+    -------
+    Case
+        For `fingerprint.dossier.write_report` and `fingerprint.bundle.make`.
+    """
+    stated = _stated(lineages)
+    question = Question(
+        suspect=str(suspect),
+        teacher=str(teacher),
+        background=tuple(str(b) for b in background),
+        stated=stated,
+        seed=seed,
+        draws=draws,
+        unpaired=unpaired,
+    )
+    return answer(question, Loader(stated, key, strict))
+
+
+def answer(question: Question, loader: Loader, calibration: Calibration | None = None) -> Case:
+    """Answer a question with the packs that the loader has.
+
+    Parameters
+    ----------
+    question : Question
+    loader : Loader
+    calibration : Calibration, optional
+        Default the shipped one.
+    """
+    suspects = loader.load(question.suspect)
+    teachers = loader.load(question.teacher)
+    run = assemble(
+        loader,
+        [suspects],
+        [teachers],
+        question.background,
+        question.seed,
+        question.draws,
+        calibration,
+    )
     one = _only(run.suspects, suspects, "suspect")
     asked = _joined(run, teachers)
-    _check_pair(run.panel, one, asked, unpaired)
-    return judge(
+    _check_pair(run.panel, one, asked, question.unpaired)
+    verdict = judge(
         run.evidence,
         one,
         asked,
@@ -78,8 +174,9 @@ def compare(
         run.calibration,
         inputs=run.sources,
         problems=run.problems,
-        seed=seed,
+        seed=question.seed,
     )
+    return Case(question, verdict, run, one, asked, loader)
 
 
 def matrix(
@@ -210,7 +307,8 @@ def _row(
     if label is VerdictLabel.SUPPORTED:
         rivals = of_other_vendors(run.evidence, item, found)
         label = final_label(label, alternatives(run.evidence, item, rivals))
-    return MatrixRow(suspect, teacher, item.llr10, item.cap10, item.share, str(label), _late(item))
+    llr10 = strengthened(run.evidence, item)
+    return MatrixRow(suspect, teacher, llr10, item.cap10, item.share, str(label), _late(item))
 
 
 def _late(item: Assessment) -> str | None:

@@ -50,6 +50,9 @@ class Library:
     entries: tuple[Entry, ...]
     suites: dict[str, frozenset[int]]
     """Prompt keys of every suite, to find what a user's outputs overlap without reading packs."""
+    canaries: tuple[Entry, ...] = ()
+    """Packs of answers to canary probes alone: found only by their suite, as they cannot be
+    compared by themselves."""
 
     def load(self, entry: Entry) -> Pack:
         """Read the pack of an entry; it is verified like any other."""
@@ -64,9 +67,10 @@ class Library:
             When nothing fits; the message lists close names.
         """
         name, version, suite = _parts(spec)
-        named = tuple(e for e in self.entries if name in {n.lower() for n in e.names})
+        shelf = self.canaries if suite in {e.suite for e in self.canaries} else self.entries
+        named = tuple(e for e in shelf if name in {n.lower() for n in e.names})
         if not named:
-            known = sorted({n for e in self.entries for n in e.names})
+            known = sorted({n for e in shelf for n in e.names})
             close = get_close_matches(name, [n.lower() for n in known], n=5, cutoff=0.5)
             hint = (
                 f"close names: {', '.join(close)}" if close else f"names: {', '.join(known[:20])}"
@@ -119,7 +123,11 @@ def library_folder() -> Path:
 @cache
 def library() -> Library:
     """Read the index of the shipped library."""
-    folder = library_folder()
+    return read_library(library_folder())
+
+
+def read_library(folder: Path) -> Library:
+    """Read the index of the library in a folder: the shipped one, or that of an evidence bundle."""
     value: dict[str, Any] = json.loads((folder / INDEX).read_text("utf-8"))
     if value.get("schema") != SCHEMA:
         raise FingerprintError(
@@ -127,6 +135,11 @@ def library() -> Library:
         )
     return Library(
         folder=folder,
-        entries=tuple(Entry(**{**e, "names": tuple(e["names"])}) for e in value["entries"]),
+        entries=_entries(value["entries"]),
         suites={s: frozenset(int(k, 16) for k in keys) for s, keys in value["suites"].items()},
+        canaries=_entries(value.get("canaries", [])),
     )
+
+
+def _entries(rows: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
+    return tuple(Entry(**{**row, "names": tuple(row["names"])}) for row in rows)

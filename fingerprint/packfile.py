@@ -14,7 +14,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -143,6 +143,7 @@ def load(
     specs: Specs,
     versions: Mapping[str, Any],
     key: bytes | None = None,
+    others: Sequence[tuple[Specs, Mapping[str, Any]]] = (),
 ) -> Content:
     """Read and verify a file.
 
@@ -155,6 +156,8 @@ def load(
         Entries of the manifest and what they must be.
     key : bytes, optional
         Secret of a keyed pack; without it a keyed pack is read, but not authenticated.
+    others : sequence of (specs, versions)
+        Layouts that the file may have instead, told apart by the entry ``format``.
 
     Raises
     ------
@@ -167,7 +170,8 @@ def load(
         if not stat.S_ISREG(state.st_mode):
             raise PackError(f"{path}: expected a pack, found a folder or a device")
         with Path(path).open("rb") as file:
-            content = _read(file, state.st_size, str(path), specs, versions)
+            layouts = [(specs, versions), *others]
+            content = _read(file, state.st_size, str(path), layouts)
     except OSError as error:
         raise PackError(f"{path}: the pack cannot be read: {error.strerror}") from error
     _verify(content, str(path), key)
@@ -175,7 +179,7 @@ def load(
 
 
 def _read(
-    file: BinaryIO, size: int, path: str, specs: Specs, versions: Mapping[str, Any]
+    file: BinaryIO, size: int, path: str, layouts: Sequence[tuple[Specs, Mapping[str, Any]]]
 ) -> Content:
     """Read the parts of a file, each after its size was found to fit."""
     start = file.read(8)
@@ -188,6 +192,9 @@ def _read(
     try:
         parsed = json.loads(header)
         manifest = json.loads(parsed["__metadata__"][_ENTRY])
+        stated = manifest.get("format")
+        fitting = (layout for layout in layouts if layout[1].get("format") == stated)
+        specs, versions = next(fitting, layouts[0])
         _check_versions(manifest, versions, path)
         shapes = _shapes(parsed, specs, path)
         layout = _layout(specs, shapes)
@@ -237,7 +244,7 @@ def _shapes(parsed: dict[str, Any], specs: Specs, path: str) -> dict[str, list[i
     """Return the shapes the header states, checked against the specs."""
     if parsed.keys() != {"__metadata__", *specs}:
         raise PackError(f"{path}: expected the arrays {', '.join(sorted(specs))}, found others")
-    n = parsed["prompts"]["shape"][0]
+    n = parsed["prompts"]["shape"][0] if "prompts" in specs else 0
     shapes = {}
     for name, spec in specs.items():
         dtype, shape = parsed[name]["dtype"], parsed[name]["shape"]

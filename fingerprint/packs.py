@@ -9,49 +9,40 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fingerprint import __version__, packfile
+from fingerprint import __version__, canaries, packfile
+from fingerprint.canaries import CANARIES_VERSION, CanaryTable
 from fingerprint.errors import PackError
+from fingerprint.packcontent import CANARY_SPECS, canaries_of, no_units, units_of
+from fingerprint.packcontent import UNIT_SPECS as _SPECS
 from fingerprint.packfile import Arrays, ArraySpec, key_id
-from fingerprint.records import ModelInfo, Outputs, Source
-from fingerprint.style import FEATURES, LANGUAGES, STYLE_VERSION
+from fingerprint.records import ModelInfo, Outputs, Response, Source
+from fingerprint.style import LANGUAGES, STYLE_VERSION
 from fingerprint.tokens import Hasher
-from fingerprint.units import (
-    KINDS,
-    OPENING_TOKENS,
-    PHRASES_KEPT,
-    UNITS_VERSION,
-    Ragged,
-    UnitTable,
-    extract,
-    prompt_key,
-)
+from fingerprint.units import UNITS_VERSION, UnitTable, extract, prompt_key
 
 PACK_FORMAT = "fingerprint.pack/1"
 PACK_SUFFIX = ".pack"
 
 _VERSIONS = {"format": PACK_FORMAT, "units": UNITS_VERSION, "style": STYLE_VERSION}
-_SPECS = {
-    "prompts": ArraySpec("<u8"),
-    "samples": ArraySpec("<u4"),
-    "domains": ArraySpec("<u4"),
-    "openings": ArraySpec("<u4", width=OPENING_TOKENS),
-    "closings": ArraySpec("<u4", width=2),
-    "counts": ArraySpec("<u4", width=5),
-    "style": ArraySpec("|u1", width=len(FEATURES)),
-    "language": ArraySpec("|u1"),
-    "refusal": ArraySpec("|u1"),
-}
-for _kind in KINDS:
-    _SPECS[f"{_kind}.values"] = ArraySpec("<u4", rows="any")
-    _SPECS[f"{_kind}.offsets"] = ArraySpec("<i8", rows="n+1")
+# Packs with canary answers have a table more, and packs of nothing else have only that: packs
+# without them stay as they were.
+_WITH_CANARIES = (
+    _SPECS | CANARY_SPECS,
+    _VERSIONS | {"format": "fingerprint.pack/2", "canaries": CANARIES_VERSION},
+)
+_ONLY_CANARIES = (
+    CANARY_SPECS,
+    {"format": "fingerprint.canaries/1", "canaries": CANARIES_VERSION},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +66,8 @@ class Pack:
     """Short digest of the HMAC key: packs with different key ids cannot be compared."""
     sources: tuple[Source, ...] = ()
     content_sha256: str = field(default="", compare=False)
+    canaries: CanaryTable | None = None
+    """Answers to canary probes, which are not among the n responses."""
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -121,23 +114,19 @@ def build(
     hasher = hasher or own
     if (hasher.words(["key"]) != own.words(["key"])).any():
         raise PackError("expected a hasher made with the key given, found one of another key")
-    responses = outputs.responses
-    for r in responses:
+    for r in outputs.responses:
         if not 0 <= r.sample < 1 << 32:
             raise PackError(
                 f"{outputs.model}: expected sample numbers from 0 to 2^32-1, found {r.sample} at "
                 f"prompt {r.prompt_id!r}; number the samples of a prompt 0, 1, 2, ..."
             )
+    asked = [r for r in outputs.responses if canaries.kind_of(r) is not None]
+    responses = [r for r in outputs.responses if canaries.kind_of(r) is None]
+    table = canaries.extract(asked, hasher, key) if asked else None
     units = extract((r.text for r in responses), hasher)
     domain_names = tuple(sorted({r.domain or "" for r in responses}))
     index = {name: i for i, name in enumerate(domain_names)}
-    memo: dict[tuple[str, str], int] = {}
-    prompts = []
-    for r in responses:
-        asked = (r.prompt, r.prompt_id)
-        if asked not in memo:
-            memo[asked] = prompt_key(*asked, key)
-        prompts.append(memo[asked])
+    prompts = _prompt_keys(responses, key)
     languages = Counter(LANGUAGES[i] for i in units.language.tolist())
     manifest = {
         "role": role,
@@ -154,6 +143,9 @@ def build(
         "systems": len({r.system for r in responses if r.system}),
         "problems": len(outputs.problems),
     }
+    if table is not None:
+        kinds = Counter(canaries.KINDS[kind] for kind in table.kinds.tolist())
+        manifest["canaries"] = dict(sorted(kinds.items()))
     return Pack(
         info=info,
         suite=suite or outputs.suite or "unnamed",
@@ -165,6 +157,7 @@ def build(
         manifest=manifest,
         key_id=named_key,
         sources=outputs.sources,
+        canaries=table,
     )
 
 
@@ -184,7 +177,8 @@ def write(pack: Pack, path: str | os.PathLike[str], *, key: bytes | None = None)
             f"{path}: the pack was built with key id {pack.key_id}, and is being written with "
             f"{key_id(key)}; give the same --key-file"
         )
-    return packfile.save(path, _manifest(pack), _arrays(pack), _SPECS, key)
+    specs, versions = _layout(pack)
+    return packfile.save(path, versions | _manifest(pack), _arrays(pack, specs), specs, key)
 
 
 def read(path: str | os.PathLike[str], *, key: bytes | None = None) -> Pack:
@@ -205,14 +199,22 @@ def read(path: str | os.PathLike[str], *, key: bytes | None = None) -> Pack:
         When the file is not a pack, is truncated or altered, is of another format version, is
         larger than allowed, or was made with another key or with none though one is given.
     """
-    content = packfile.load(path, _SPECS, _VERSIONS, key)
-    units = _units(content.arrays, str(path))
-    return _pack(content.manifest, content.arrays, units, content.sha256, str(path))
+    content = packfile.load(path, _SPECS, _VERSIONS, key, (_WITH_CANARIES, _ONLY_CANARIES))
+    return _pack(content.manifest, dict(content.arrays), content.sha256, str(path))
 
 
 def with_info(pack: Pack, info: ModelInfo) -> Pack:
     """Return the same pack under other knowledge of its model (``--lineages``)."""
     return replace(pack, info=info)
+
+
+def _prompt_keys(responses: Sequence[Response], key: bytes | None) -> list[int]:
+    memo: dict[tuple[str, str], int] = {}
+    for r in responses:
+        asked = (r.prompt, r.prompt_id)
+        if asked not in memo:
+            memo[asked] = prompt_key(*asked, key)
+    return [memo[r.prompt, r.prompt_id] for r in responses]
 
 
 def _plain(value: Any, depth: int = 8) -> Any:
@@ -228,19 +230,23 @@ def _plain(value: Any, depth: int = 8) -> Any:
     return str(value) if depth else "..."
 
 
-def _arrays(pack: Pack) -> Arrays:
+def _layout(pack: Pack) -> tuple[Mapping[str, ArraySpec], dict[str, Any]]:
+    if pack.canaries is None:
+        return _SPECS, _VERSIONS
+    return _WITH_CANARIES if len(pack) else _ONLY_CANARIES
+
+
+def _arrays(pack: Pack, specs: Mapping[str, ArraySpec]) -> Arrays:
     arrays: Arrays = {}
-    for name in _SPECS:
-        kind, _, part = name.partition(".")
-        owner: Any = pack if hasattr(pack, kind) else pack.units
-        arrays[name] = getattr(getattr(owner, kind), part) if part else getattr(owner, kind)
+    for name in specs:
+        owner: Any = pack if hasattr(pack, name.partition(".")[0]) else pack.units
+        arrays[name] = attrgetter(name)(owner)
     return arrays
 
 
 def _manifest(pack: Pack) -> dict[str, Any]:
     info = pack.info
     return {
-        **_VERSIONS,
         "model": info.name,
         "vendor": info.vendor,
         "lineage": info.lineage,
@@ -255,43 +261,12 @@ def _manifest(pack: Pack) -> dict[str, Any]:
     }
 
 
-def _units(arrays: Arrays, path: str) -> UnitTable:
-    """Put the units together, checked for what `UnitTable` promises."""
-    ragged = {}
-    for kind in KINDS:
-        values, offsets = arrays[f"{kind}.values"], arrays[f"{kind}.offsets"]
-        most = PHRASES_KEPT if kind == "phrases" else len(values)
-        # Bounded from both sides, since differences of hostile offsets may wrap around.
-        lengths = np.diff(offsets)
-        fit = offsets[0] == 0 and offsets[-1] == len(values)
-        if not fit or bool(((lengths < 0) | (lengths > most)).any()):
-            raise PackError(f"{path}: the rows of {kind} do not fit: made by something else")
-        rising = values[1:] > values[:-1]
-        ends = offsets[1:-1]
-        rising[ends[(ends > 0) & (ends < len(values))] - 1] = True
-        if not rising.all():
-            raise PackError(f"{path}: a row of {kind} is not sorted: made by something else")
-        ragged[kind] = Ragged(values, offsets)
-    if (arrays["language"] >= len(LANGUAGES)).any() or (arrays["refusal"] > 1).any():
-        raise PackError(f"{path}: language or refusal flags out of range: made by something else")
-    return UnitTable(
-        line_starts=ragged["line_starts"],
-        sentence_starts=ragged["sentence_starts"],
-        sentence_pairs=ragged["sentence_pairs"],
-        phrases=ragged["phrases"],
-        openings=arrays["openings"],
-        closings=arrays["closings"],
-        counts=arrays["counts"],
-        style=arrays["style"],
-        language=arrays["language"],
-        refusal=arrays["refusal"],
-    )
-
-
-def _pack(
-    manifest: dict[str, Any], arrays: Arrays, units: UnitTable, digest: str, path: str
-) -> Pack:
-    if not len(units.counts):
+def _pack(manifest: dict[str, Any], arrays: Arrays, digest: str, path: str) -> Pack:
+    table = canaries_of(arrays, path) if "canaries.kinds" in arrays else None
+    if "prompts" not in arrays:
+        arrays |= no_units()
+    units = units_of(arrays, path)
+    if not len(units.counts) and not table:
         raise PackError(f"{path}: expected at least one response, found none")
     entry = _Entries(manifest, path)
     names = entry.texts("domain_names")
@@ -320,6 +295,7 @@ def _pack(
             for source in (_Entries(found, path) for found in sources)
         ),
         content_sha256=digest,
+        canaries=table,
     )
 
 

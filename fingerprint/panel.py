@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from fingerprint import canaries
 from fingerprint.errors import ComparisonError
 from fingerprint.packs import Pack
 from fingerprint.records import ModelInfo
@@ -37,6 +38,8 @@ class Panel:
     words: npt.NDArray[np.float64]
     lines: npt.NDArray[np.float64]
     domains: tuple[str, ...]
+    others: tuple[Pack, ...] = ()
+    """Packs of models that are no members: only their canary answers are looked at."""
 
     @cached_property
     def infos(self) -> tuple[ModelInfo, ...]:
@@ -58,13 +61,15 @@ class Panel:
         return int(self.both(one, two).sum())
 
 
-def align(packs: Sequence[Pack]) -> Panel:
+def align(packs: Sequence[Pack], others: Sequence[Pack] = ()) -> Panel:
     """Align packs, one a model, on their prompts.
 
     Parameters
     ----------
     packs : sequence of Pack
         One for each model (see `merge`); prompts that only one of them has are left out.
+    others : sequence of Pack
+        Models that are no members, for their canary answers.
 
     Raises
     ------
@@ -102,7 +107,30 @@ def align(packs: Sequence[Pack]) -> Panel:
                 votes[p][domain] = votes[p].get(domain, 0) + bool(domain)
         rows.append(tuple(np.array(r, dtype=np.int64) for r in mine))
     domains = tuple(max(sorted(v), key=lambda d: v[d]) if v else "" for v in votes)
-    return Panel(tuple(packs), prompts, tuple(rows), words, lines, domains)
+    return Panel(tuple(packs), prompts, tuple(rows), words, lines, domains, tuple(others))
+
+
+def align_canaries(packs: Sequence[Pack], kind: str) -> Panel:
+    """Align packs on their canary answers of one kind; rows are those of their canary tables.
+
+    Words and lines are 1 where a model answered: such answers are not adjusted for length.
+    """
+    tables = [pack.canaries for pack in packs]
+    rows = [table.rows(kind) if table is not None else np.zeros(0, np.int64) for table in tables]
+    keys = [
+        table.prompts[own] if table is not None else np.zeros(0, np.uint64)
+        for table, own in zip(tables, rows, strict=True)
+    ]
+    prompts = np.unique(np.concatenate([*keys, np.zeros(0, np.uint64)]))
+    present = np.full((len(prompts), len(packs)), np.nan)
+    found = []
+    for m, (key, own) in enumerate(zip(keys, rows, strict=True)):
+        place = np.searchsorted(prompts, key)
+        present[place, m] = 1.0
+        order = np.argsort(place, kind="stable")
+        cuts = np.searchsorted(place[order], np.arange(1, len(prompts)))
+        found.append(tuple(np.split(own[order], cuts)) if len(prompts) else ())
+    return Panel(tuple(packs), prompts, tuple(found), present, present, ("",) * len(prompts))
 
 
 def merge(packs: Sequence[Pack]) -> Pack:
@@ -115,6 +143,7 @@ def merge(packs: Sequence[Pack]) -> Pack:
     domains = [
         np.array([index[d] for d in p.domain_names], dtype=np.uint32)[p.domains] for p in packs
     ]
+    answered = [p.canaries for p in packs if p.canaries is not None]
     units = {kind: _join([getattr(p.units, kind) for p in packs]) for kind in KINDS}
     tables = {
         name: np.concatenate([getattr(p.units, name) for p in packs])
@@ -130,6 +159,7 @@ def merge(packs: Sequence[Pack]) -> Pack:
         units=UnitTable(**units, **tables),  # type: ignore[arg-type]
         sources=tuple(s for p in packs for s in p.sources),
         content_sha256="",
+        canaries=canaries.stack(answered) if answered else None,
     )
 
 

@@ -17,6 +17,7 @@ from fingerprint.assessment import (
     is_later,
 )
 from fingerprint.calibration import FULL_BACKGROUND, FUSED, Calibration
+from fingerprint.corroboration import canary_results, strengthened, together
 from fingerprint.evidence import Evidence
 from fingerprint.records import (
     DECIDING_LINEAGES,
@@ -93,18 +94,22 @@ def judge(
     other_reasons = alternatives(evidence, found, of_other_vendors(evidence, found, others))
     label = final_label(found.decided, other_reasons)
     insufficient = label is VerdictLabel.INSUFFICIENT
+    llr10 = None if insufficient else strengthened(evidence, found)
     verdict = Verdict(
         suspect=_party(evidence, suspect),
         teacher=_party(evidence, teacher),
         background=_background(evidence, found),
         share=None if insufficient else found.share,
-        llr10=None if insufficient else found.llr10,
+        llr10=llr10,
         cap10=None if insufficient else found.cap10,
         cap_reason=_cap_reason(found, calibration),
-        verbal=verbal(None if insufficient else found.llr10),
+        verbal=verbal(llr10),
         verdict=label,
         answer="",
-        channels=channel_results(evidence, found, calibration),
+        channels=(
+            *channel_results(evidence, found, calibration),
+            *canary_results(evidence, found, seed),
+        ),
         ranking=_ranking(evidence, teacher.name, found, others, label),
         alternatives=other_reasons,
         domains=_domains(evidence, found, calibration),
@@ -178,8 +183,9 @@ def _ranking(
             rows.append(RankingRow(name, None, None, IMPOSSIBLE, vendor, item.impossible))
             continue
         own = label if name == asked else item.decided
-        rows.append(RankingRow(name, item.llr10, item.share, str(own), vendor, item.missing))
-    raw = {name: item.raw for name, item in {asked: found, **others}.items()}
+        llr10 = strengthened(evidence, item)
+        rows.append(RankingRow(name, llr10, item.share, str(own), vendor, item.missing))
+    raw = {name: together(evidence, item) for name, item in {asked: found, **others}.items()}
     order = {name: -np.inf if value is None else value for name, value in raw.items()}
     return tuple(sorted(rows, key=lambda r: (-order[r.teacher], r.teacher)))
 
@@ -219,7 +225,7 @@ def _answer(verdict: Verdict, found: Assessment) -> str:
             f"There is not enough data to say whether {suspect} learned from {teacher}: "
             f"{found.missing}."
         )
-    assert verdict.llr10 is not None
+    assert found.llr10 is not None
     if verdict.verdict is VerdictLabel.SUPPORTED:
         return (
             f"{suspect} appears closer to {teacher} than unrelated models are, which is consistent "
@@ -230,7 +236,7 @@ def _answer(verdict: Verdict, found: Assessment) -> str:
             f"{suspect} appears no closer to {teacher} than unrelated models are: these outputs do "
             "not support that it learned from it."
         )
-    if verdict.llr10 >= 0.3:
+    if found.llr10 >= 0.3:
         return (
             f"{suspect} appears somewhat closer to {teacher} than unrelated models are, but not "
             "enough, or not clearly enough, to support that it learned from it."
@@ -269,6 +275,11 @@ def _limitations(
         notes.append(
             "The background is presumed not to have learned from the teacher; a background model "
             "that did would hide the signal."
+        )
+    if strengthened(evidence, found) != found.llr10:
+        notes.append(
+            "What the suspect says of its maker adds to the strength, by no more than the text "
+            "does and without a say in the label: the web teaches such claims too."
         )
     late = theirs.released and mine.released and is_later(theirs.released, mine.released)
     if late and not found.impossible:

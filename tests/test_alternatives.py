@@ -202,6 +202,42 @@ def test_lengths_beyond_the_background_stay_open() -> None:
     assert "outside" in alternative.why
 
 
+def matched(run: Setting, suspect: str, teacher: str, left: float | None) -> Alternative:
+    """The length alternative with a stated part of the difference left against matched lineages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fingerprint.alternatives._against_nearest", lambda *_: left)
+        return run.found(suspect, teacher)["length or era confound"]
+
+
+def test_a_difference_that_lineages_of_the_same_length_explain_is_likely(plain: Setting) -> None:
+    assert matched(plain, "student", "teacher", 0.59).status is Status.LIKELY
+    assert matched(plain, "student", "teacher", 0.61).status is Status.UNLIKELY
+    assert "61 % of the difference stay" in matched(plain, "student", "teacher", 0.61).why
+
+
+def test_a_student_keeps_its_difference_against_lineages_of_its_length(plain: Setting) -> None:
+    why = plain.found("student", "teacher")["length or era confound"].why
+    part = int(why.split("in length ")[1].split(" %")[0])
+    assert 80 <= part <= 120  # the background of the simulation differs by chance alone
+
+
+def test_a_background_of_another_era_stays_open(plain: Setting) -> None:
+    kept = plain.panel
+    packs = [
+        replace(
+            p, info=replace(p.info, released="2026-01" if m == plain.place["student"] else "2023")
+        )
+        for m, p in enumerate(kept.packs)
+    ]
+    plain.evidence.panel = replace(kept, packs=tuple(packs))
+    try:
+        found = plain.found("student", "teacher")["length or era confound"]
+    finally:
+        plain.evidence.panel = kept
+    assert found.status is Status.OPEN
+    assert "2.5 years off" in found.why
+
+
 def test_settled_means_that_none_is_likely() -> None:
     one = Alternative("a", Status.OPEN, None, "why")
     assert settled([one, replace(one, status=Status.UNLIKELY)])

@@ -39,6 +39,7 @@ def check_verdict(verdict: dict) -> None:
         if share is not None:
             assert 0 <= share["low"] <= share["estimate"] <= share["high"] <= 1
     names = ["line_starts", "sentence_starts", "openings", "phrases", "style"]
+    names += ["identity", "choices", "inventions", "refusals"]
     assert [c["name"] for c in verdict["channels"]] == names
     for channel in verdict["channels"]:
         if channel["status"] == "missing":

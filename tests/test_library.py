@@ -103,7 +103,7 @@ def test_suites_are_found_by_their_prompts() -> None:
 def test_list_and_show(cli: Run) -> None:
     listed = cli("library", "list", "--format", "json")
     assert listed.code == 0 and listed.err == ""
-    assert len(listed.json()) == len(library().entries)
+    assert len(listed.json()) == len(library().entries) + len(library().canaries)
     text = cli("library", "list")
     assert text.code == 0
     for name in ("kimi-k2.5", "ref_claude", "moonshot", "persuasion_open", "licence"):

@@ -1,7 +1,8 @@
-"""Build the reference library: python tools/build_library.py DATA.
+"""Build the reference library: python tools/build_library.py DATA [--suite SUITE ...].
 
 DATA is the folder with the open outputs (one folder a set, SOURCE.md in each). Only packs and the
-index are written: numbers and hashes, no text.
+index are written: numbers and hashes, no text. With --suite only that suite is built anew, and the
+rest of the library stays as it is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from fingerprint.canaries import DOMAIN
 from fingerprint.library import INDEPENDENT, INDEX, OPEN, REFERENCE, SCHEMA, STUDENT
-from fingerprint.models import model_info
+from fingerprint.models import lookup, model_info
 from fingerprint.outputs import read_outputs
 from fingerprint.packs import PACK_SUFFIX, build, write
+from fingerprint.records import Outputs, Response
 from fingerprint.tokens import Hasher
 
 OUT = Path(__file__).resolve().parent.parent / "reference_outputs"
@@ -63,6 +69,9 @@ MODELS = {
     },
 }
 
+IDENTITY = "identity_probe"
+"""The set of what models say they are: every answer is a canary of identity."""
+
 
 def origin_of(folder: Path) -> tuple[str, str]:
     """Read repository, commit and licence from a set's SOURCE.md."""
@@ -71,50 +80,95 @@ def origin_of(folder: Path) -> tuple[str, str]:
     return f"{found['repo']} @ {found['commit']}", found["licence"]
 
 
+def as_canaries(outputs: Outputs) -> Outputs:
+    """Mark the answers as canaries of identity, under the model's own name.
+
+    The set writes the maker before the model, turns of a conversation as "[user] ...", and the
+    temperature into the prompt's id: the same question is one prompt, its answers are samples.
+    """
+    seen: Counter[str] = Counter()
+    responses: list[Response] = []
+    for r in outputs.responses:
+        alone = re.fullmatch(r"\[user\] ([^\n]*)", r.prompt)
+        prompt = alone[1] if alone else r.prompt
+        responses.append(
+            replace(
+                r, prompt=prompt, prompt_id=prompt, sample=seen[prompt], domain=DOMAIN,
+                extra={"kind": "identity"},
+            )
+        )  # fmt: skip
+        seen[prompt] += 1
+    name = outputs.model.partition("_")[2] or outputs.model
+    return replace(outputs, model=name, responses=tuple(responses))
+
+
+def role_of(suite: str, stem: str, model: str) -> str | None:
+    if suite == IDENTITY:
+        known = lookup(model)
+        return known.role if known else None
+    return next((r for r, p in MODELS[suite].items() if re.fullmatch(p, stem)), None)
+
+
+def packed(data: Path, suite: str, hasher: Hasher) -> Iterator[tuple[dict[str, Any], set[int]]]:
+    """Write the packs of a suite; yield the index row and the prompts of each."""
+    origin, licence = origin_of(data / suite)
+    (OUT / suite).mkdir(parents=True, exist_ok=True)
+    for old in (OUT / suite).glob(f"*{PACK_SUFFIX}"):
+        old.unlink()
+    for path in sorted((data / suite).glob("*.jsonl.gz")):
+        (outputs,) = read_outputs(path)
+        if suite == IDENTITY:
+            outputs = as_canaries(outputs)
+        stem = path.name.removesuffix(".jsonl.gz")
+        role = role_of(suite, stem, outputs.model)
+        if role is None:
+            continue
+        info = model_info(outputs.model)
+        pack = build(
+            replace(outputs, sampling={"requested": "see the source", "effective": "unknown"}),
+            info, suite=suite, role=role, licence=licence, origin=origin, hasher=hasher,
+        )  # fmt: skip
+        file = f"{suite}/{outputs.model if suite == IDENTITY else stem}{PACK_SUFFIX}"
+        digest = write(pack, OUT / file)
+        names = [outputs.model]
+        short = SHORT_NAMES.get(info.vendor or "")
+        if short and role in (REFERENCE, OPEN):
+            names.append(short)
+        table = pack.canaries
+        prompts = set((pack.prompts if table is None else table.prompts).tolist())
+        yield (
+            {
+                "file": file, "model": outputs.model, "names": names, "vendor": info.vendor,
+                "lineage": info.lineage, "released": info.released, "suite": suite,
+                "role": role, "responses": len(pack if table is None else table),
+                "prompts": len(prompts), "origin": origin, "licence": licence, "sha256": digest,
+            },
+            prompts,
+        )  # fmt: skip
+        print(f"{file}: {len(pack if table is None else table)} responses", file=sys.stderr)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    data = parser.parse_args().data
-    for old in OUT.glob(f"*/*{PACK_SUFFIX}"):
-        old.unlink()
+    every = [*MODELS, IDENTITY]
+    parser.add_argument("--suite", action="append", choices=every, help="default all of them")
+    asked = parser.parse_args()
+    index: dict[str, Any] = {"schema": SCHEMA, "entries": [], "suites": {}, "canaries": []}
+    if asked.suite:
+        index |= json.loads((OUT / INDEX).read_text("utf-8"))
     hasher = Hasher()
-    entries, suites = [], {}
-    for suite, roles in MODELS.items():
-        origin, licence = origin_of(data / suite)
-        (OUT / suite).mkdir(parents=True, exist_ok=True)
-        keys: set[int] = set()
-        for path in sorted((data / suite).glob("*.jsonl.gz")):
-            stem = path.name.removesuffix(".jsonl.gz")
-            role = next((r for r, p in roles.items() if re.fullmatch(p, stem)), None)
-            if role is None:
-                continue
-            (outputs,) = read_outputs(path)
-            info = model_info(outputs.model)
-            pack = build(
-                replace(outputs, sampling={"requested": "see the source", "effective": "unknown"}),
-                info, suite=suite, role=role, licence=licence, origin=origin, hasher=hasher,
-            )  # fmt: skip
-            file = f"{suite}/{stem}{PACK_SUFFIX}"
-            digest = write(pack, OUT / file)
-            names = [outputs.model]
-            short = SHORT_NAMES.get(info.vendor or "")
-            if short and role in (REFERENCE, OPEN):
-                names.append(short)
-            keys.update(pack.prompts.tolist())
-            entries.append(
-                {
-                    "file": file, "model": outputs.model, "names": names, "vendor": info.vendor,
-                    "lineage": info.lineage, "released": info.released, "suite": suite,
-                    "role": role, "responses": len(pack), "prompts": pack.manifest["prompts"],
-                    "origin": origin, "licence": licence, "sha256": digest,
-                }
-            )  # fmt: skip
-            print(f"{file}: {len(pack)} responses", file=sys.stderr)
-        suites[suite] = sorted(f"{k:016x}" for k in keys)
-    index = {"schema": SCHEMA, "entries": entries, "suites": suites}
+    for suite in asked.suite or every:
+        found = list(packed(asked.data, suite, hasher))
+        where = "canaries" if suite == IDENTITY else "entries"
+        index[where] = [e for e in index[where] if e["suite"] != suite] + [e for e, _ in found]
+        if suite != IDENTITY:
+            keys = set().union(*(prompts for _, prompts in found))
+            index["suites"][suite] = sorted(f"{k:016x}" for k in keys)
     (OUT / INDEX).write_text(json.dumps(index, indent=1) + "\n", "utf-8")
     size = sum(p.stat().st_size for p in OUT.rglob("*") if p.is_file())
-    print(f"{len(entries)} packs, {size / 1e6:.1f} MB", file=sys.stderr)
+    count = len(index["entries"]) + len(index["canaries"])
+    print(f"{count} packs, {size / 1e6:.1f} MB", file=sys.stderr)
 
 
 if __name__ == "__main__":

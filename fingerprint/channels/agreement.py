@@ -7,7 +7,7 @@ how often a model gives them, which equals averaging over all pairs of samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +70,15 @@ def lineage_numbers(panel: Panel) -> npt.NDArray[np.int64]:
     return np.array([order[name] for name in names], dtype=np.int64)
 
 
-def by_prompt(panel: Panel, kind: str) -> Iterator[tuple[int, PromptUnits]]:
-    """Iterate over prompts with the units of one kind that the members gave."""
-    tables: list[Ragged] = [getattr(pack.units, kind) for pack in panel.packs]
+def by_prompt(
+    panel: Panel, kind: str, tables: Sequence[Ragged | None] | None = None
+) -> Iterator[tuple[int, PromptUnits]]:
+    """Iterate over prompts with the units of one kind that the members gave.
+
+    ``tables``: where they are, one a member (None without any); default the units of the packs.
+    """
+    if tables is None:
+        tables = [getattr(pack.units, kind) for pack in panel.packs]
     lineage = lineage_numbers(panel)
     present = panel.present
     for p in range(len(panel.prompts)):
@@ -81,12 +87,13 @@ def by_prompt(panel: Panel, kind: str) -> Iterator[tuple[int, PromptUnits]]:
         given: list[U32] = []
         counts: list[Ints] = []
         for m, n in zip(members, n_samples, strict=True):
-            rows = panel.rows[m][p]
+            table, rows = tables[int(m)], panel.rows[m][p]
+            assert table is not None
             if n == 1:
-                given.append(np.sort(tables[m][rows[0]]))
+                given.append(np.sort(table[rows[0]]))
                 counts.append(np.ones(len(given[-1]), dtype=np.int64))
             else:
-                every = np.concatenate([tables[m][row] for row in rows])
+                every = np.concatenate([table[row] for row in rows])
                 units, repeats = np.unique(every, return_counts=True)
                 given.append(units)
                 counts.append(repeats)
@@ -123,7 +130,9 @@ def rarity(spread: F64, n_lineages: int, removed: int) -> F64:
     return weights
 
 
-def weighted_jaccard(panel: Panel, channel: str, kind: str) -> Agreement:
+def weighted_jaccard(
+    panel: Panel, channel: str, kind: str, tables: Sequence[Ragged | None] | None = None
+) -> Agreement:
     """Measure the rarity-weighted Jaccard similarity of the units at every prompt.
 
     Shared mass over total mass: a shared unit weighs by its `rarity` with the two lineages taken
@@ -132,7 +141,7 @@ def weighted_jaccard(panel: Panel, channel: str, kind: str) -> Agreement:
     """
     n_models = len(panel.packs)
     out = np.full((len(panel.prompts), n_models, n_models), np.nan, dtype=np.float32)
-    for p, given in by_prompt(panel, kind):
+    for p, given in by_prompt(panel, kind, tables):
         own = given.mass(rarity(given.spread, given.n_lineages, 1))
         similarity = jaccard(given, own[:, None] + own[None, :])
         out[p][np.ix_(given.members, given.members)] = similarity

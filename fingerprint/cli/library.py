@@ -24,7 +24,7 @@ def list_command(output_format: FormatOption = Format.TEXT) -> None:
     from fingerprint.report import dumps
     from fingerprint.report.safe import clean
 
-    entries = library().entries
+    entries = library().entries + library().canaries
     if output_format is Format.JSON:
         sys.stdout.write(dumps([{**asdict(e), "names": list(e.names)} for e in entries]))
         return

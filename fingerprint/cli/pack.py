@@ -93,9 +93,10 @@ def build_command(
             hasher=hasher,
         )
         write(pack, target, key=key)
+        asked = f", {len(pack.canaries):,} answers to canary probes" if pack.canaries else ""
         _echo(
             f"{target}: {info.name}, {pack.suite}, {len(pack):,} responses to "
-            f"{pack.manifest['prompts']:,} prompts, {target.stat().st_size:,} bytes"
+            f"{pack.manifest['prompts']:,} prompts{asked}, {target.stat().st_size:,} bytes"
         )
 
 
