@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fingerprint.errors import OutputsError, UnknownNameError
-from fingerprint.library import Entry, library
+from fingerprint.library import Entry, Library, library
 from fingerprint.models import model_info
 from fingerprint.outputs import read_outputs, sniff
 from fingerprint.packs import PACK_SUFFIX, Pack, build, read, with_info
@@ -32,6 +32,8 @@ class Loaded:
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...]
     sources: tuple[Source, ...]
+    pack_files: tuple[Path, ...] = ()
+    """Where the first packs were read from; the packs after them were built from outputs."""
 
 
 @dataclass(slots=True)
@@ -46,11 +48,17 @@ class Loader:
         HMAC key of the packs of this run.
     strict : bool
         Stop at the first bad line.
+    shelf : Library
+        Where names are looked up; the shipped library, or that of an evidence bundle.
+    prompts : tuple of str
+        Suites or files with the prompts that live models are asked.
     """
 
     stated: Mapping[str, tuple[str, str | None]]
     key: bytes | None = None
     strict: bool = False
+    shelf: Library = field(default_factory=library)
+    prompts: tuple[str, ...] = ()
     _hasher: Hasher = field(init=False)
     _read: dict[str, Loaded] = field(init=False, default_factory=dict)
 
@@ -66,6 +74,8 @@ class Loader:
             When it is neither a path nor a name of the library.
         OutputsError, PackError
             When its files cannot be used.
+        CollectError
+            When it is a live model that cannot be asked.
         """
         if spec not in self._read:
             path = Path(spec)
@@ -76,6 +86,8 @@ class Loader:
                 )
             if _exists(path):
                 self._read[spec] = self._load_path(spec, path)
+            elif (answers := self._ask_live(spec)) is not None:
+                self._read[spec] = self._load_path(spec, answers)
             elif _looks_like_path(spec):
                 raise UnknownNameError(
                     f"{spec[:200]}: no such file or folder; expected outputs, a pack, a folder of "
@@ -87,10 +99,23 @@ class Loader:
 
     def entry(self, entry: Entry) -> Pack:
         """Read a pack of the library, under what the user states of its model."""
-        return self._informed(library().load(entry))
+        return self.informed(self.shelf.load(entry))
+
+    def remember(self, loaded: Loaded) -> None:
+        """Take this for what its SPEC stands for: a bundle has the packs, not the files."""
+        self._read[loaded.spec] = loaded
+
+    def _ask_live(self, spec: str) -> Path | None:
+        """Ask the model, if it is a live one, and return the file of its answers."""
+        if ":" not in spec:
+            return None
+        from fingerprint.collect.live import is_live, resolve_live  # slow, and seldom needed
+
+        suites = {e.suite.lower() for e in (*self.shelf.entries, *self.shelf.canaries)}
+        return resolve_live(spec, prompts=self.prompts) if is_live(spec, suites) else None
 
     def _load_name(self, spec: str) -> Loaded:
-        entries = library().find(spec)
+        entries = self.shelf.find(spec)
         packs = tuple(self.entry(e) for e in entries)
         sources = tuple(Source(f"library:{e.file}", e.sha256) for e in entries)
         return Loaded(spec, spec.partition(":")[0], packs, entries, (), sources)
@@ -99,7 +124,7 @@ class Loader:
         files = sorted(path.rglob(f"*{PACK_SUFFIX}")) if path.is_dir() else []
         if path.is_file() and path.suffix == PACK_SUFFIX:
             files = [path]
-        packs = [self._informed(read(file, key=self.key)) for file in files]
+        packs = [self.informed(read(file, key=self.key)) for file in files]
         sources = [
             Source(str(file), pack.content_sha256) for file, pack in zip(files, packs, strict=True)
         ]
@@ -119,9 +144,12 @@ class Loader:
         if not packs:
             raise OutputsError(f"{spec}: expected outputs or packs, found none in it")
         unique = tuple(dict.fromkeys(problems))
-        return Loaded(spec, None, tuple(packs), (), unique, tuple(dict.fromkeys(sources)))
+        return Loaded(
+            spec, None, tuple(packs), (), unique, tuple(dict.fromkeys(sources)), tuple(files)
+        )
 
-    def _informed(self, pack: Pack) -> Pack:
+    def informed(self, pack: Pack) -> Pack:
+        """Return the pack under what the user states of its model."""
         said = self.stated.get(pack.info.name)
         if said is None:
             return pack
