@@ -1,0 +1,1 @@
+"""Measurements of `fingerprint logs` on simulated traffic, run by hand."""

@@ -1,0 +1,182 @@
+"""Canaries: exact power, power with skewed preferences, false positives, and the cost of a request.
+
+Run by hand: ``python -m benchmarks.logs.canary_power``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import threading
+import time
+
+import numpy as np
+from scipy import stats
+
+from fingerprint.logs.canary import CanaryPlan, Slot
+from fingerprint.logs.detection import detect
+from fingerprint.logs.planfile import Draft, draft_plan
+from fingerprint.records import Outputs, Response
+
+KEY = bytes(range(32))
+LEVEL = 1e-3
+VARIANTS = (
+    ("for example", "for instance", "say", "to illustrate"),
+    ("in short", "in brief", "in a word", "to sum up"),
+    ("as a rule", "in general", "by and large", "for the most part"),
+)
+LETTERS = ("bdfgklmnprstvz", "aeiou")
+
+
+def words(n: int) -> list[str]:
+    rng = random.Random(1)
+    found: dict[str, None] = {}
+    while len(found) < n:
+        found["".join(rng.choice(letters) for letters in LETTERS * 3)] = None
+    return list(found)
+
+
+def plan(slots: int, variants: int = 2, accounts: int = 25_000, controls: int = 0) -> CanaryPlan:
+    made = tuple(
+        Slot(
+            id=f"slot-{i}",
+            words=frozenset(("describe", word)),
+            variants=VARIANTS[i % len(VARIANTS)][:variants],
+            probes=(f"Describe a {word} to a child.",),
+            why="fixed phrases of one meaning",
+        )
+        for i, word in enumerate(words(slots))
+    )
+    groups = {f"c{c}": [f"account-{c}-{a}" for a in range(accounts // 5)] for c in range(5)}
+    return CanaryPlan(draft_plan(Draft("bench", made, groups, 0, controls), KEY, "0" * 32), KEY)
+
+
+def exact_power() -> None:
+    """Print the power of the exact test where variants are equally liked."""
+    print(f"exact power at p <= {LEVEL:g} (one key), by share of slots absorbed")
+    shares = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+    for k in (2, 4):
+        print(f"  {k} variants: slots  " + "  ".join(f"{s:>5.0%}" for s in shares))
+        for n in (50, 100, 200, 500, 1000, 2000, 5000):
+            need = int(stats.binom.isf(LEVEL, n, 1 / k)) + 1
+            powers = [stats.binom.sf(need - 1, n, 1 / k + (1 - 1 / k) * s) for s in shares]
+            print(f"  {n:>17}  " + "  ".join(f"{p:5.2f}" for p in powers))
+
+
+def answers(
+    use: CanaryPlan, group: str, absorbed: float, usual: float, rng: random.Random, name: str
+) -> Outputs:
+    """Answer the probes with the first variant at the usual rate, or with the group's choice."""
+    responses = []
+    for slot in use.terms.slots:
+        k = len(slot.variants)
+        own = 0 if rng.random() < usual else rng.randrange(1, k)
+        said = use.choice(group, slot, "") if rng.random() < absorbed else own
+        text = f"Well, {slot.variants[said]}, it is."
+        responses.append(Response(f"{slot.id}/0", slot.probes[0], text))
+    return Outputs(name, tuple(responses))
+
+
+def simulated_power(runs: int) -> None:
+    """Print the power where one variant is liked more, without and with a background."""
+    print(f"simulated power at p <= {LEVEL:g}, 500 slots of 2 variants, {runs} runs")
+    use = plan(500, accounts=50)
+    for usual in (0.5, 0.8, 0.95):
+        others = [answers(use, "c1", 0, usual, random.Random(b), f"b{b}") for b in range(5)]
+        for absorbed in (0.05, 0.1, 0.2):
+            hits = np.zeros(2)
+            for run in range(runs):
+                rng = random.Random(f"{usual} {absorbed} {run}")
+                suspect = answers(use, "c0", absorbed, usual, rng, "suspect")
+                for i, background in enumerate(([], others)):
+                    found = detect(use, suspect, background=background)
+                    hits[i] += next(f for f in found.findings if f.name == "c0").p <= LEVEL
+            plain, weighted = hits / runs
+            print(
+                f"  usual variant {usual:.0%}, absorbed {absorbed:.0%}: {plain:.2f} plain, "
+                f"{weighted:.2f} with 5 background models"
+            )
+
+
+def false_positives(runs: int) -> None:
+    """Print how often a clean suspect's p is small: every run has 1,000 arms served to nobody."""
+    use = plan(300, accounts=50, controls=1000)
+    for name, usual in (("equal", 0.5), ("skewed", 0.95)):
+        p = np.array([
+            value
+            for run in range(runs)
+            for value in detect(
+                use, answers(use, "c0", 0, usual, random.Random(run), "clean")
+            ).control_p
+        ])  # fmt: skip
+        rates = ", ".join(f"{(p <= a).mean():.5f} at {a:g}" for a in (0.05, 0.01, 0.001))
+        print(f"false positives, {name} preference, {len(p):,} keys: {rates}")
+    smallest = []
+    for run in range(20 * runs):
+        suspect = answers(use, "c1", 0, 0.8, random.Random(10_000 + run), "clean")
+        smallest.append(min(f.p_adjusted for f in detect(use, suspect).findings))
+    rate = np.mean(np.array(smallest) <= 0.05)
+    print(f"any of 5 keys named at 0.05 after Holm, {len(smallest)} clean suspects: {rate:.4f}")
+
+
+def speed(slots: int, calls: int) -> None:
+    """Print what a request costs, in one thread and in eight."""
+    use = plan(slots)
+    listed = words(slots)
+    fill = "Please keep to what is known and write for people who have never heard of it. "
+    prompts = {
+        "hit, 30 characters": [f"Describe a {word} to a child." for word in listed[:200]],
+        "hit, 8,000 characters": [f"Describe a {word}. " + fill * 100 for word in listed[:200]],
+        "no slot, 8,000 characters": [fill * 100 + str(i) for i in range(200)],
+    }
+    print(f"cost of CanaryPlan.variant, {slots:,} slots, 25,000 accounts, {calls:,} calls a row")
+    for name, asked in prompts.items():
+        for threads in (1, 8):
+            start, spent = time.perf_counter(), time.process_time()
+            took = _timed(use, asked, calls // threads, threads)
+            wall, cpu = time.perf_counter() - start, time.process_time() - spent
+            took.sort()
+            at = {q: took[int(q * (len(took) - 1))] / 1000 for q in (0.5, 0.99, 0.999)}
+            print(
+                f"  {name}, {threads} threads: median {at[0.5]:.1f}, p99 {at[0.99]:.1f}, p99.9 "
+                f"{at[0.999]:.1f} us of thread time; {1e6 * cpu / len(took):.1f} us CPU and "
+                f"{1e6 * wall / len(took):.1f} us wall a call, timing included"
+            )
+
+
+def _timed(use: CanaryPlan, prompts: list[str], calls: int, threads: int) -> list[int]:
+    """Return the CPU time of its thread that every call took, ns."""
+    found: list[list[int]] = [[] for _ in range(threads)]
+
+    def work(number: int) -> None:
+        clock, out = time.thread_time_ns, found[number]
+        for i in range(calls):
+            account, prompt = f"account-{i % 5}-{i % 4999}", prompts[i % len(prompts)]
+            start = clock()
+            use.variant(account, prompt)
+            out.append(clock() - start)
+
+    running = [threading.Thread(target=work, args=(i,)) for i in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return [value for values in found for value in values]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--slots", type=int, default=2000, help="slots of the plan that is timed")
+    parser.add_argument("--calls", type=int, default=80_000)
+    options = parser.parse_args()
+    print(f"Python {sys.version.split()[0]}")
+    speed(options.slots, options.calls)
+    exact_power()
+    simulated_power(options.runs)
+    false_positives(options.runs)
+
+
+if __name__ == "__main__":
+    main()

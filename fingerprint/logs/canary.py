@@ -1,0 +1,263 @@
+"""Canaries: keyed low-stakes variants of phrasing, chosen for each account and prompt.
+
+A slot is a place where a response may say the same thing in two or more ways ("for example", "for
+instance"). Which way an account gets is a keyed hash of its group and the slot, so that nobody
+without the key can tell, and a model trained on what one group was served leans towards that
+group's choices and no others'. `planfile` keeps plans and commits to them, `detection` asks a
+suspect. Randomised honeytokens with an exact test: METHODS D; HMAC: RFC 2104.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fingerprint.errors import LogsError
+from fingerprint.tokens import grammar_for
+
+HEAD, TAIL = 160, 80
+"""Characters of a prompt that are looked at, at its start and its end: a request's cost is bounded
+however long its prompt."""
+SEARCHED = 20_000
+"""Characters of a response in which a variant is looked for."""
+CANDIDATES = 16
+"""Slots that one word of a prompt may call up."""
+CONTROL, BUCKET = "control", "bucket"
+_BEFORE_UNSPACED = "\u0e00"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place for a canary.
+
+    ``words``: all of them must be in the part of the prompt that is looked at. ``variants``: two or
+    more phrasings of one meaning. ``probes``: the prompts that a suspect is asked. With
+    ``per_prompt`` the choice is made anew for every prompt, otherwise once for the slot. ``why``:
+    the owner's reason why it does not matter which variant is served.
+    """
+
+    id: str
+    words: frozenset[str]
+    variants: tuple[str, ...]
+    probes: tuple[str, ...]
+    why: str
+    per_prompt: bool = False
+    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        pattern = "|".join(f"({_bounded(variant)})" for variant in self.variants)
+        object.__setattr__(self, "_pattern", re.compile(pattern, re.IGNORECASE))
+
+    def find(self, response: str) -> int | None:
+        """Return the number of the variant that a response has first, or None without any."""
+        found = self._pattern.search(response, 0, SEARCHED)
+        return None if found is None or found.lastindex is None else found.lastindex - 1
+
+    def place(self, variant: str, response: str) -> str:
+        """Put a variant where the response first has one of them outside code, else change nothing.
+
+        The first letter keeps its case.
+        """
+        for found in self._pattern.finditer(response, 0, SEARCHED):
+            before = response[: found.start()]
+            line = before[before.rfind("\n") + 1 :]
+            if before.count("```") % 2 or line.count("`") % 2:
+                continue
+            capital = found[0][0].isupper()
+            said = variant[0].upper() + variant[1:] if capital else variant
+            return before + said + response[found.end() :]
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a request is to be served: variant ``number`` of a slot, chosen for a group."""
+
+    slot: Slot
+    number: int
+    group: str
+
+    @property
+    def text(self) -> str:
+        """The words to use."""
+        return self.slot.variants[self.number]
+
+    def apply(self, response: str) -> str:
+        """Return the response with this variant in the place of another, see `Slot.place`."""
+        return self.slot.place(self.text, response)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a plan commits to. ``sha256`` is that of the canonical form.
+
+    ``groups``: for every group the keyed tags of its accounts (hex): who reads a plan without the
+    key learns no account. Accounts of no group fall into one of ``buckets`` by their tag, or get no
+    canary when there are none. ``controls``: arms with choices of their own that are served to
+    nobody. ``unless``: words that keep a prompt free of canaries.
+    """
+
+    name: str
+    nonce: str
+    key_commitment: str
+    slots: tuple[Slot, ...]
+    groups: Mapping[str, frozenset[str]]
+    buckets: int
+    controls: int
+    unless: frozenset[str]
+    sha256: str
+
+
+class CanaryPlan:
+    """A plan in use, with its key. Nothing changes after construction: any thread may call it.
+
+    Parameters
+    ----------
+    terms : Terms
+    key : bytes
+        The secret that the terms commit to.
+
+    Raises
+    ------
+    LogsError
+        When the key is another one, or too many slots hang on the same words.
+    """
+
+    def __init__(self, terms: Terms, key: bytes) -> None:
+        if not hmac.compare_digest(commit_to_key(key, terms.nonce), terms.key_commitment):
+            raise LogsError(
+                f"plan {terms.name}: expected the key that the plan commits to "
+                f"({terms.key_commitment[:16]}...), found another; give its --key-file"
+            )
+        self.terms = terms
+        self._account_key = _derived(key, f"account {terms.nonce}")
+        self._choice_key = _derived(key, f"choice {terms.nonce}")
+        self._group_of = {
+            bytes.fromhex(tag): name for name, tags in terms.groups.items() for tag in tags
+        }
+        self._by_anchor = anchors(terms.slots)
+        self._anchors = frozenset(self._by_anchor)
+
+    def variant(self, account: str, prompt: str) -> Variant | None:
+        """Choose what to serve: None where no canary belongs.
+
+        The same account and prompt always give the same variant. Whatever text is passed, nothing
+        is raised, and the cost is bounded.
+
+        Parameters
+        ----------
+        account : str
+            The name under which logs know the account.
+        prompt : str
+            What was asked last, without the conversation before it.
+        """
+        matched = self.match(prompt)
+        if matched is None:
+            return None
+        group = self.group(account)
+        if group is None:
+            return None
+        slot, instance = matched
+        return Variant(slot, self.choice(group, slot, instance), group)
+
+    def match(self, prompt: str) -> tuple[Slot, str] | None:
+        """Return the first slot that a prompt calls up, with what the choice hangs on besides."""
+        text = looked_at(prompt)
+        words = frozenset(words_of(text))
+        called = words & self._anchors
+        if not called or not words.isdisjoint(self.terms.unless):
+            return None
+        numbers = [
+            number
+            for word in called
+            for number in self._by_anchor[word]
+            if self.terms.slots[number].words <= words
+        ]
+        if not numbers:
+            return None
+        slot = self.terms.slots[min(numbers)]
+        return slot, " ".join(text.split()) if slot.per_prompt else ""
+
+    def group(self, account: str) -> str | None:
+        """Return the group that an account is served with."""
+        tag = tag_account(self._account_key, account)
+        group = self._group_of.get(tag)
+        if group is None and self.terms.buckets:
+            return f"{BUCKET}-{int.from_bytes(tag, 'big') % self.terms.buckets}"
+        return group
+
+    def choice(self, group: str, slot: Slot, instance: str) -> int:
+        """Return the number of the variant of a group: uniform, to within 2^-60, and keyed."""
+        message = f"{group}\0{slot.id}\0{instance}".encode("utf-8", "replace")
+        digest = hmac.digest(self._choice_key, message, "sha256")
+        return int.from_bytes(digest[:8], "big") % len(slot.variants)
+
+    def controls(self) -> Iterator[str]:
+        """Name the arms that are served to nobody."""
+        return (f"{CONTROL}-{i}" for i in range(self.terms.controls))
+
+
+def commit_to_key(key: bytes, nonce: str) -> str:
+    """Return a commitment to a key, hex: it binds to the key and tells nothing of a random one."""
+    return _derived(key, f"commitment {nonce}").hex()
+
+
+def account_key(key: bytes, nonce: str) -> bytes:
+    """Return the key of the account tags of a plan."""
+    return _derived(key, f"account {nonce}")
+
+
+def tag_account(key: bytes, account: str) -> bytes:
+    """Return the keyed tag of an account, 12 bytes."""
+    return hmac.digest(key, account.encode("utf-8", "replace"), "sha256")[:12]
+
+
+def looked_at(prompt: str) -> str:
+    """Return the part of a prompt that decides about canaries."""
+    if len(prompt) <= HEAD + TAIL:
+        return prompt.lower()
+    return f"{prompt[:HEAD]} {prompt[-TAIL:]}".lower()
+
+
+def words_of(lower: str) -> list[str]:
+    """Cut a text in lower case into words as the rest of the project does."""
+    return grammar_for(lower).tokens.findall(lower)
+
+
+def anchors(slots: tuple[Slot, ...]) -> dict[str, tuple[int, ...]]:
+    """Choose for every slot the word that calls it up: the one that fewest slots have.
+
+    Raises
+    ------
+    LogsError
+        When more than `CANDIDATES` slots hang on one word, which would make requests slow.
+    """
+    held = Counter(word for slot in slots for word in slot.words)
+    found: dict[str, list[int]] = {}
+    for number, slot in enumerate(slots):
+        anchor = min(slot.words, key=lambda word: (held[word], -len(word), word))
+        found.setdefault(anchor, []).append(number)
+    for word, numbers in found.items():
+        if len(numbers) > CANDIDATES:
+            raise LogsError(
+                f"expected at most {CANDIDATES} slots that only the word {word!r} calls up, found "
+                f"{len(numbers)}; give them words that tell them apart"
+            )
+    return {word: tuple(numbers) for word, numbers in found.items()}
+
+
+def _derived(key: bytes, use: str) -> bytes:
+    """Derive a key for one use: what one gives away says nothing of another."""
+    root = hashlib.sha256(key).digest()
+    return hmac.digest(root, f"fingerprint canary/1 {use}".encode(), "sha256")
+
+
+def _bounded(variant: str) -> str:
+    """Return the pattern of a variant: whole words where its script puts spaces between them."""
+    pattern = r"\s+".join(map(re.escape, variant.split()))
+    start, end = (c.isalnum() and c < _BEFORE_UNSPACED for c in (variant[0], variant[-1]))
+    return (r"(?<!\w)" if start else "") + pattern + (r"(?!\w)" if end else "")
