@@ -109,6 +109,32 @@ def prompt_key(prompt: str, prompt_id: str, key: bytes | None = None) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
+def line_start_units(first: U64, repeats: Sequence[int]) -> U32:
+    """Turn the first tokens of lines, with their repeat numbers, into units of ``line_starts``."""
+    return _fold(first + np.array(repeats, dtype=np.uint64) * _MIX)
+
+
+def sentence_start_units(first: U64) -> U32:
+    """Turn the first words of sentences into units of ``sentence_starts``."""
+    return _fold(first)
+
+
+def phrase_units(words: U64) -> U32:
+    """Turn words in a row into the units of the phrases that start at each, shape (n, 3).
+
+    Column j holds the phrases of ``PHRASE_SIZES[j]`` words; what does not fit at the end is 0.
+    """
+    grams = np.zeros((len(words), len(PHRASE_SIZES)), dtype=np.uint32)
+    state = words
+    for column, size in enumerate(PHRASE_SIZES):
+        if len(words) < size:
+            break
+        mixed = state[:-1] * _MIX
+        state = (mixed ^ (mixed >> np.uint64(29))) + words[size - 1 :]
+        grams[: len(state), column] = _fold(state)
+    return grams
+
+
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
     """Cut into batches: numpy works on many responses at a time, and on no more than it must."""
     batch: list[str] = []
@@ -231,8 +257,8 @@ def _line_starts(lines: list[list[str]], hasher: Hasher) -> Ragged:
             repeat = seen[token] = seen.get(token, 0) + 1
             repeats.append(min(repeat, LINE_REPEATS))
     first = hasher.words([token for starts in lines for token in starts])
-    units = first + np.array(repeats, dtype=np.uint64) * _MIX
-    return _distinct(_fold(units), _offsets([len(starts) for starts in lines]))[0]
+    units = line_start_units(first, repeats)
+    return _distinct(units, _offsets([len(starts) for starts in lines]))[0]
 
 
 def _sentence_starts(
@@ -245,7 +271,7 @@ def _sentence_starts(
     has_second = is_word(second)
     pairs = _pair(first, second)
     last = np.append(pairs, np.uint64(0))[np.where(np.diff(offsets) > 0, offsets[1:] - 1, -1)]
-    starts = _distinct(_fold(first), offsets)[0]
+    starts = _distinct(sentence_start_units(first), offsets)[0]
     pair_starts = _distinct(_fold(pairs[has_second]), _running(has_second)[offsets])[0]
     return starts, pair_starts, last
 
@@ -275,14 +301,7 @@ def _openings(tokens: U64, offsets: I64) -> U32:
 
 def _phrases(words: U64, offsets: I64) -> tuple[Ragged, I64]:
     """Hash the 2- to 4-grams of each row and keep the smallest `PHRASES_KEPT` distinct ones."""
-    grams = np.zeros((len(words), len(PHRASE_SIZES)), dtype=np.uint32)
-    state = words
-    for column, size in enumerate(PHRASE_SIZES):
-        if len(words) < size:
-            break
-        mixed = state[:-1] * _MIX
-        state = (mixed ^ (mixed >> np.uint64(29))) + words[size - 1 :]
-        grams[: len(state), column] = _fold(state)
+    grams = phrase_units(words)
     # A phrase lies within its row: as many words are left there as it has.
     lengths = np.diff(offsets)
     left = np.repeat(offsets[1:], lengths) - np.arange(len(words))

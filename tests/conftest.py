@@ -16,9 +16,10 @@ import pytest
 # Small matrices and several workers: threads of BLAS would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from simulated import Model, prompts, world, write_jsonl
+from simulated import INDEPENDENT, Model, prompts, world, write_jsonl
 
 import fingerprint
+from fingerprint.comparison import Case, examine
 
 PROGRAM = "from fingerprint.cli.main import main; main()"
 
@@ -117,3 +118,10 @@ def write_world(
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """World 1 on 60 prompts: teacher, full student, stranger and six independents."""
     return write_world(tmp_path_factory.mktemp("world"), world(1), prompts(60))
+
+
+@pytest.fixture(scope="session")
+def case(files: Files) -> Case:
+    """The full student of world 1 against its teacher, all text held."""
+    background = [str(files[name]) for name in INDEPENDENT]
+    return examine(files["student"], files["teacher"], background=background)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import INDEPENDENT, Model, outputs, pack_of, prompts, world
+from simulated import INDEPENDENT, Model, lineages, outputs, pack_of, prompts, world
 
 from fingerprint import channels
 from fingerprint.alternatives import alternatives, settled
@@ -161,6 +161,47 @@ def test_a_closer_sibling_student_is_named() -> None:
         assert alternative.status is Status.OPEN
     else:
         assert alternative.status is Status.UNLIKELY
+
+
+def test_the_ranking_keeps_the_rule_of_the_answer() -> None:
+    """Two teachers fit alike: neither is "supported", whichever was asked about."""
+    models = world(1)
+    models["rival"] = Model("sim-rival", models["teacher"].habits)
+    verdict = Setting(models).verdict("student", "teacher", ["rival", "stranger"])
+    rows = {r.teacher: r for r in verdict.ranking}
+    assert rows["sim-rival"].llr10 > 0.6 and rows["sim-maple"].llr10 > 0.6
+    assert {r.verdict for r in rows.values()} == {"inconclusive", "not_supported"}
+
+
+def test_families_with_other_prompts_are_scored_on_lineages_that_have_them() -> None:
+    models = world(1)
+    suite = prompts(120)
+    habits = models["teacher"].habits
+    answered = {
+        "teacher": outputs(replace(models["teacher"], name="claude-2"), suite[:80]),
+        "newer": outputs(Model("claude-3-opus-20240229", habits), suite[60:]),
+        "student": outputs(models["student"], suite),
+        **{name: outputs(models[name], suite[:60]) for name in INDEPENDENT},
+        **{
+            name: outputs(Model(f"sim-{name}", drawn), suite)
+            for name, drawn in lineages(2, "abc").items()
+        },
+    }
+    panel = align([pack_of(given) for given in answered.values()])
+    place = {name: i for i, name in enumerate(answered)}
+    evidence = Evidence(
+        panel,
+        channels.measure_all(panel),
+        [place[n] for n in (*INDEPENDENT, *"abc")],
+        CALIBRATION.lengths,
+        CALIBRATION.spreads,
+        np.random.default_rng(0),
+        draws=20,
+    )
+    main = assess(evidence, place["student"], [place["teacher"]], CALIBRATION)
+    assert len(main.groups) == 9  # six of them have no prompt of the newer version
+    why = next(a.why for a in alternatives(evidence, main, {}) if a.name.startswith("common"))
+    assert "2 families" in why and "nan" not in why
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from fingerprint.evidence import Evidence, Score
 from fingerprint.panel import align
 from fingerprint.records import MIN_PROMPTS, ModelInfo, Status, VerdictLabel
 from fingerprint.share import share_of
+from fingerprint.verdict import Line, judge
 
 CALIBRATION = shipped()
 
@@ -287,6 +288,10 @@ def against(name: str) -> dict[str, Score]:
             VerdictLabel.INCONCLUSIVE,
         ),
         ({"llr10": None, "raw": None, "raw_low": None}, VerdictLabel.INSUFFICIENT),
+        (
+            {"llr10": None, "raw": None, "raw_low": None, "impossible": "2026 against 2024"},
+            VerdictLabel.INSUFFICIENT,
+        ),
         ({"impossible": "2026 against 2024"}, VerdictLabel.NOT_SUPPORTED),
     ],
 )
@@ -412,6 +417,43 @@ def test_an_unusual_format_leaves_the_sentences_alone() -> None:
     assert rows["sentence_starts"].status is Status.MEASURED
     only = CALIBRATION.channels["sentence_starts"].llr10(found.scores["sentence_starts"].z)
     assert found.raw == pytest.approx(float(only))
+
+
+def test_a_share_of_lines_that_cannot_be_trusted_reaches_down_to_none() -> None:
+    """The full student again, its answers and its teacher's in one line each."""
+    models = world(1)
+    packs = []
+    for name, model in models.items():
+        given = outputs(model, prompts(60))
+        if name in ("student", "teacher"):
+            flat = tuple(replace(r, text=r.text.replace("\n", " ")) for r in given.responses)
+            given = replace(given, responses=flat)
+        packs.append(pack_of(given))
+    place = {name: i for i, name in enumerate(models)}
+    panel = align(packs)
+    evidence = Evidence(
+        panel,
+        channels.measure_all(panel),
+        [place[n] for n in INDEPENDENT],
+        CALIBRATION.lengths,
+        CALIBRATION.spreads,
+        np.random.default_rng(0),
+        draws=20,
+    )
+    found = assess(evidence, place["student"], [place["teacher"]], CALIBRATION)
+    assert found.guard is not None and found.share.estimate > 0.9
+    assert found.share.low == 0.0
+    (domain, *_) = judge(
+        evidence,
+        Line("s", (place["student"],)),
+        Line("t", (place["teacher"],)),
+        [],
+        CALIBRATION,
+        inputs=(),
+        problems=(),
+        seed=1,
+    ).domains
+    assert domain.share.low == 0.0
 
 
 @pytest.mark.parametrize("difference", [-1.0, -0.01, 0.0, 0.02, 0.05, 0.5, 5.0])

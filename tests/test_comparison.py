@@ -309,6 +309,113 @@ def test_dates_in_the_outputs_are_heeded(tmp_path: Path) -> None:
     assert row.reason == "released after the suspect: 2025-06 against 2024-01"
 
 
+@pytest.mark.parametrize("n", [0, 2])
+def test_dates_without_a_background_give_no_number(tmp_path: Path, n: int) -> None:
+    models = world(1)
+    models["teacher"] = replace(models["teacher"], released="2025-06")
+    models["student"] = replace(models["student"], released="2024-01")
+    here = write_world(tmp_path, models, prompts(50))
+    given = background(here, *INDEPENDENT[:n]) if n else ()
+    verdict = compare(here["student"], here["teacher"], background=given, **QUICK)
+    assert verdict.verdict is VerdictLabel.INSUFFICIENT
+    assert verdict.llr10 is verdict.cap10 is verdict.share is None
+    assert "2025-06 against 2024-01" in verdict.answer
+    (row,) = matrix([here["student"]], [here["teacher"]], background=given, **QUICK)
+    assert row.verdict == "insufficient_data" and row.llr10 is None
+    assert "released after the suspect" in row.reason and "lineages" in row.reason
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_two_teachers_of_one_name_keep_their_own_numbers(
+    files: Files, tmp_path: Path, turn: int
+) -> None:
+    """A second file of the name of the first: neither may stand for the other."""
+    twin = write_jsonl(tmp_path / "twin.jsonl", files.models["stranger"], prompts(60))
+    twin.write_text(twin.read_text().replace("sim-pine", "sim-maple"))
+    given = background(files)
+    teachers = [files["teacher"], twin][::turn]
+    rows = matrix([files["student"]], teachers, background=given, **QUICK)
+    assert [r.teacher for r in rows] == [f"sim-maple ({path})" for path in teachers]
+    assert [r.verdict for r in rows] == ["supported", "not_supported"][::turn]
+    rows = matrix(
+        [files["student"], files["stranger"]], [files["teacher"]], background=given, **QUICK
+    )
+    assert [r.suspect for r in rows] == ["sim-oak", "sim-pine"]
+
+
+def test_suites_of_one_library_name_are_told_apart() -> None:
+    suites = ["ref_gpt:alpaca_eval", "ref_gpt:qlora_vicuna80"]
+    rows = matrix(["qlora-llama-13b-alpaca"], suites, **QUICK)
+    assert [r.teacher for r in rows] == suites
+
+
+def test_a_teacher_of_the_name_of_a_rival_is_another_one(files: Files, tmp_path: Path) -> None:
+    """The library's or the background's line of that name has a row of its own."""
+    texts = {"gpt-4": "stranger", "openai": "teacher"}
+    paths = {}
+    for name, who in texts.items():
+        path = write_jsonl(tmp_path / f"{name}.jsonl", files.models[who], prompts(60))
+        paths[name] = path
+        path.write_text(path.read_text().replace(files.models[who].name, name))
+    given = [*background(files), str(paths["gpt-4"])]
+    verdict = compare(files["student"], paths["openai"], background=given, **QUICK)
+    ranked = {r.teacher: r for r in verdict.ranking}
+    assert set(ranked) == {"openai", "openai (others)"}
+    assert ranked["openai"].llr10 == verdict.llr10 > 0 > ranked["openai (others)"].llr10
+
+
+def mixed_student(tmp_path: Path) -> tuple[Path, dict[str, Path]]:
+    """Write a suspect that learned half of its answers from each of two teachers."""
+    drawn = lineages(1, ("maple", "oak", "pine"))
+    suite = prompts(100)
+    taught = [Model("sim-oak", drawn["oak"], drawn[name], 1.0) for name in ("maple", "pine")]
+    parts = [
+        write_jsonl(tmp_path / f"{i}.jsonl", model, suite[50 * i :][:50])
+        for i, model in enumerate(taught)
+    ]
+    both = tmp_path / "both.jsonl"
+    both.write_text("".join(part.read_text() for part in parts))
+    teachers = {
+        name: write_jsonl(tmp_path / f"{name}.jsonl", Model(name, drawn[habits]), suite)
+        for name, habits in (("sim-maple", "maple"), ("gpt-4", "pine"))
+    }
+    return both, teachers
+
+
+def test_a_rival_that_is_no_column_of_the_matrix_forbids_support_too(tmp_path: Path) -> None:
+    """As `compare` has it: a reference of the background fits as well."""
+    both, teachers = mixed_student(tmp_path)
+    here = write_world(tmp_path / "world", world(1), prompts(100))
+    given = [*background(here), str(teachers["gpt-4"])]
+    verdict = compare(both, teachers["sim-maple"], background=given, **QUICK)
+    rivalry = {a.name: a.status for a in verdict.alternatives}["sibling or third teacher"]
+    assert rivalry == "likely" and verdict.verdict is VerdictLabel.INCONCLUSIVE
+    (row,) = matrix([both], [teachers["sim-maple"]], background=given, **QUICK)
+    assert (row.verdict, row.llr10) == (verdict.verdict, verdict.llr10)
+
+
+def test_siblings_of_unknown_vendors_take_the_support_from_each_other(
+    files: Files, tmp_path: Path
+) -> None:
+    sibling = replace(files.models["teacher"], name="sim-sibling")
+    other = write_jsonl(tmp_path / "other.jsonl", sibling, prompts(60))
+    rows = matrix(
+        [files["student"]], [files["teacher"], other], background=background(files), **QUICK
+    )
+    assert min(r.llr10 for r in rows) > 0.6
+    assert [r.verdict for r in rows] == ["inconclusive", "inconclusive"]
+
+
+def test_matrix_measures_no_pair_without_a_common_prompt(tmp_path: Path) -> None:
+    models = world(2)
+    one = write_jsonl(tmp_path / "s.jsonl", models["student"], prompts(30, "one"))
+    here = write_world(tmp_path / "one", models, prompts(30, "one"))
+    two = write_jsonl(tmp_path / "t.jsonl", models["teacher"], prompts(30, "two"))
+    (row,) = matrix([one], [two], background=background(here), **QUICK)
+    assert row.llr10 is None and row.verdict == "insufficient_data"
+    assert row.reason == "no prompt in common"
+
+
 @pytest.fixture(scope="module")
 def grid(files: Files) -> list:
     suspects = [files[n] for n in ("student", "stranger", "alder", "teacher")]

@@ -275,6 +275,18 @@ def test_fields_of_the_outputs_go_before_the_table_and_stated_before_all() -> No
     assert model_info("new", lineage="x").lineage_known
 
 
+@pytest.mark.parametrize(
+    ("given", "vendor"),
+    [
+        ("OpenAI", "openai"), ("Anthropic", "anthropic"), ("Moonshot AI", "moonshot"),
+        ("x-AI", "xai"), ("Mistral AI", "mistral"), ("Corp", "Corp"), ("Acme AI", "Acme AI"),
+    ],
+)  # fmt: skip
+def test_vendors_are_known_however_they_are_written(given: str, vendor: str) -> None:
+    assert model_info("sim", vendor=given).vendor == vendor
+    assert model_info("sim", stated={"sim": ("line", given)}).vendor == vendor
+
+
 def test_read_lineages(tmp_path: Path) -> None:
     path = tmp_path / "l.tsv"
     path.write_text(

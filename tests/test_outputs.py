@@ -203,6 +203,14 @@ def test_release_dates(tmp_path: Path, given: object, taken: str) -> None:
     assert read_one(put(tmp_path / "a.jsonl", line(released=given))).released == taken
 
 
+@pytest.mark.parametrize("given", ["2023-13", "2023-00", "2023-01-32", "٢٠٢٣-٠١", "２０２３", "20"])
+def test_what_is_no_date_excludes_nobody(tmp_path: Path, given: str) -> None:
+    """Dates are compared as text: digits of another script come after all dates."""
+    found = read_one(put(tmp_path / "a.jsonl", line(released=given)))
+    assert found.released is None
+    assert "no ISO date" in found.problems[0].message
+
+
 # What is told, and refused when strict
 
 BAD = {

@@ -478,6 +478,16 @@ def test_arrays_that_make_no_sense_are_refused(
         read(path)
 
 
+@pytest.mark.parametrize("date", ["soon", "2026-13", "٢٠٢٦", ""])
+def test_a_release_that_is_no_date_is_refused(tmp_path: Path, date: str) -> None:
+    path = tmp_path / "a.pack"
+    write(built(), path)
+    manifest, arrays = opened(path)
+    packfile.save(path, manifest | {"released": date}, arrays, packs._SPECS)
+    with pytest.raises(PackError, match="released should be a date such as 2026-01"):
+        read(path)
+
+
 @pytest.mark.parametrize("value", [None, 1, [], {}, ["a", 1], True, "absent"])
 @pytest.mark.parametrize(
     "entry",

@@ -1,9 +1,11 @@
-"""`fingerprint compare`: one suspect, one teacher, one verdict."""
+"""`fingerprint compare`: one suspect, one teacher, one verdict, and maybe a report on it."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +13,6 @@ from fingerprint.cli.options import (
     SPEC_HELP,
     BackgroundOption,
     DrawsOption,
-    Format,
-    FormatOption,
     KeyOption,
     LineagesOption,
     SeedOption,
@@ -21,6 +21,19 @@ from fingerprint.cli.options import (
     read_key,
     stdout_console,
 )
+from fingerprint.cli.report import NoTextOption, PlotsOption, plot_formats, say_written
+
+if TYPE_CHECKING:
+    from fingerprint.bundle.signatures import Signer
+    from fingerprint.records import Verdict
+
+
+class VerdictFormat(StrEnum):
+    """How a verdict is written to stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def compare_command(
@@ -30,7 +43,26 @@ def compare_command(
     ],
     background: BackgroundOption = None,
     lineages: LineagesOption = None,
-    output_format: FormatOption = Format.TEXT,
+    output_format: Annotated[
+        VerdictFormat, typer.Option("--format", help="How to write the verdict to stdout.")
+    ] = VerdictFormat.TEXT,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Folder for a page, a memo and an evidence bundle."),
+    ] = None,
+    no_text: NoTextOption = False,
+    include_text: Annotated[
+        bool, typer.Option("--include-text", help="Put the outputs given into the bundle.")
+    ] = False,
+    plots: PlotsOption = None,
+    sign: Annotated[
+        Path | None,
+        typer.Option("--sign", help="Ed25519 secret key to sign the bundle with."),
+    ] = None,
+    bridge: Annotated[
+        Path | None,
+        typer.Option("--bridge", help="What `logs bridge --out` wrote, shown as a channel."),
+    ] = None,
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Compare pooled style when no prompt is common.")
     ] = False,
@@ -40,12 +72,19 @@ def compare_command(
     strict: StrictOption = False,
 ) -> None:
     """Say how much of the suspect appears distilled from the teacher, and how sure that is."""
-    from fingerprint.comparison import compare
+    if report is None and (no_text or include_text or plots or sign):
+        raise typer.BadParameter(
+            "--no-text, --include-text, --plots and --sign are about a report: give --report FOLDER"
+        )
+    if report is not None and bridge is not None:
+        raise typer.BadParameter("--bridge: a bundle cannot hold it; leave out --report")
+    formats = plot_formats(plots)
+    signer = None if sign is None else _signer(sign)
+    from fingerprint.comparison import examine
     from fingerprint.errors import ComparisonError
     from fingerprint.records import MIN_LINEAGES
-    from fingerprint.report import dumps, render_verdict, verdict_to_dict
 
-    verdict = compare(
+    case = examine(
         suspect,
         teacher,
         background=background or (),
@@ -56,12 +95,28 @@ def compare_command(
         unpaired=unpaired,
         strict=strict,
     )
+    verdict = case.verdict
+    if bridge is not None:
+        from fingerprint.logs.bridgefile import with_bridge
+
+        verdict = with_bridge(verdict, bridge)
     if verdict.problems:
         note(f"{len(verdict.problems)} lines of the inputs could not be used; see the verdict")
-    if output_format is Format.JSON:
-        sys.stdout.write(dumps(verdict_to_dict(verdict)))
-    else:
-        render_verdict(verdict, stdout_console())
+    _print(verdict, output_format)
+    if report is not None:
+        from fingerprint.dossier import write
+
+        sys.stdout.flush()
+        dossier = write(
+            case,
+            report,
+            text=not no_text,
+            include_text=include_text,
+            plots=formats,
+            signer=signer,
+            command=("fingerprint", *sys.argv[1:]),
+        )
+        say_written(dossier)
     found = {info.lineage for info in verdict.background}
     if background and len(found) < MIN_LINEAGES:
         # The verdict is printed all the same: it says that the data do not suffice.
@@ -71,3 +126,24 @@ def compare_command(
             f"their prompts ({', '.join(sorted(found)) or 'none'}), and {MIN_LINEAGES} are needed; "
             "add models of other lineages with --background, or leave it out to use the library's"
         )
+
+
+def _print(verdict: Verdict, output_format: VerdictFormat) -> None:
+    from fingerprint.report import dumps, render_markdown, render_verdict, verdict_to_dict
+
+    if output_format is VerdictFormat.JSON:
+        sys.stdout.write(dumps(verdict_to_dict(verdict)))
+    elif output_format is VerdictFormat.MARKDOWN:
+        sys.stdout.write(render_markdown(verdict))
+    else:
+        render_verdict(verdict, stdout_console())
+
+
+def _signer(path: Path) -> Signer:
+    """Read the key before the work is done: a wrong password should not cost an hour."""
+    from fingerprint.bundle.signatures import read_signer
+
+    def ask(file: str) -> bytes:
+        return str(typer.prompt(f"Password of {file}", hide_input=True, err=True)).encode()
+
+    return read_signer(path, ask)

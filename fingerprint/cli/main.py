@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from fingerprint import __version__
-from fingerprint.cli import compare, library, matrix, pack
+from fingerprint.cli import (
+    collect,
+    compare,
+    library,
+    logs,
+    matrix,
+    pack,
+    probes,
+    report,
+    score,
+    verify,
+)
 from fingerprint.errors import FingerprintError
 
 app = typer.Typer(
@@ -22,8 +33,14 @@ app = typer.Typer(
 )
 app.command("compare")(compare.compare_command)
 app.command("matrix")(matrix.matrix_command)
+app.command("report")(report.report_command)
+app.command("verify")(verify.verify_command)
+app.command("collect")(collect.collect_command)
+app.command("score")(score.score_command)
 app.add_typer(pack.app, name="pack")
 app.add_typer(library.app, name="library")
+app.add_typer(probes.app, name="probes")
+app.add_typer(logs.app, name="logs")
 
 
 def _show_version(wanted: bool) -> None:

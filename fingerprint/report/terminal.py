@@ -21,16 +21,19 @@ from fingerprint.records import (
 )
 from fingerprint.report.page import STYLES, Page, grid, indented, show, widest
 from fingerprint.report.words import (
+    at_most,
     attributed,
+    bar_limit,
     cap,
     count,
     evidence,
     interval,
     known,
     label,
+    more_probable,
     percent,
     signed,
-    times,
+    strongest_first,
 )
 
 LINEAGES_NAMED = 12
@@ -114,19 +117,11 @@ def _strength(verdict: Verdict, llr10: float, page: Page) -> Group:
     figure = Text.assemble("log10 LR ", (signed(llr10), "bold"))
     if verdict.verbal:
         figure.append(f", {page.prose(verdict.verbal)}")
-    ratio, source = times(llr10), f"the outputs of {teacher}, directly or through derived data"
-    if ratio is None:
-        said = f"about as probable if {suspect} learned from {source}, as if it did not"
-    elif llr10 > 0:
-        said = f"{ratio} more probable if {suspect} learned from {source}, than if it did not"
-    else:
-        said = f"{ratio} more probable if {suspect} did not learn from {source}, than if it did"
-    lines = [figure, Text(f"What is seen is {said}.")]
+    lines = [figure, Text(f"What is seen is {more_probable(llr10, suspect, teacher)}.")]
     limit = cap(verdict)
     if limit is not None:
-        most = (times(limit) or "no difference").replace("about ", "")
         reason = page.prose(verdict.cap_reason)
-        lines.append(Text(_because(f"At most {most} (log10 {abs(limit):.1f}) can be said", reason)))
+        lines.append(Text(_because(f"At most {at_most(limit)} can be said", reason)))
     return Group(*lines)
 
 
@@ -146,38 +141,25 @@ def _needed(verdict: Verdict, page: Page) -> Iterator[Text]:
 
 
 def _ranking_note(verdict: Verdict) -> str:
-    limit = _bar_limit(verdict)
+    limit = bar_limit(verdict)
     if limit is None:
         return ""
     return f"log10 LR; bars run from {signed(-limit)} to {signed(limit)}, > marks the one asked for"
 
 
-def _bar_limit(verdict: Verdict) -> float | None:
-    """Give the value at the ends of the bars: the cap, or more if a row exceeds it."""
-    values = [abs(value) for row in verdict.ranking if (value := evidence(row)) is not None]
-    return max(*values, abs(cap(verdict) or 0.0), 0.5) if values else None
-
-
 def _ranking(verdict: Verdict, page: Page) -> Table:
-    limit = _bar_limit(verdict) or 1.0
+    limit = bar_limit(verdict) or 1.0
     names = {row.teacher: page.name(row.teacher) for row in verdict.ranking}
     table = grid(3, gap=2, first=1)
     table.columns[1].width = widest(names.values())
     labels = widest(label(row.verdict) for row in verdict.ranking)
     room = page.width - len("  >  ") - widest(names.values()) - len("    -0.0  ") - labels
     half = max(3, min(20, (room - 1) // 2))
-    for row in sorted(verdict.ranking, key=_strongest_first):
+    for row in sorted(verdict.ranking, key=strongest_first):
         asked = row.teacher == verdict.teacher.name
         name = Text(names[row.teacher], style="bold" if asked else "")
         table.add_row(">" if asked else "", name, _ranking_row(row, limit, half, page))
     return table
-
-
-def _strongest_first(row: RankingRow) -> tuple[int, float, str]:
-    value = evidence(row)
-    if value is None:
-        return (2 if row.verdict == IMPOSSIBLE else 1, 0.0, row.teacher)
-    return (0, -value, row.teacher)
 
 
 def _ranking_row(row: RankingRow, limit: float, half: int, page: Page) -> RenderableType:

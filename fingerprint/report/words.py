@@ -79,6 +79,36 @@ def times(llr10: float) -> str | None:
     return f"about {rounded:,g} times"
 
 
+def more_probable(llr10: float, suspect: str, teacher: str) -> str:
+    """Say under which proposition the observations are more probable, and how many times."""
+    ratio, source = times(llr10), f"the outputs of {teacher}, directly or through derived data"
+    if ratio is None:
+        return f"about as probable if {suspect} learned from {source}, as if it did not"
+    if llr10 > 0:
+        return f"{ratio} more probable if {suspect} learned from {source}, than if it did not"
+    return f"{ratio} more probable if {suspect} did not learn from {source}, than if it did"
+
+
+def at_most(cap10: float) -> str:
+    """Say the largest likelihood ratio that can be said, as "6 times (log10 0.8)"."""
+    most = (times(cap10) or "no difference").replace("about ", "")
+    return f"{most} (log10 {abs(cap10):.1f})"
+
+
+def strongest_first(row: RankingRow) -> tuple[int, float, str]:
+    """Give the key that sorts a ranking: the strongest first, then what was not measured."""
+    value = evidence(row)
+    if value is None:
+        return (2 if row.verdict == IMPOSSIBLE else 1, 0.0, row.teacher)
+    return (0, -value, row.teacher)
+
+
+def bar_limit(verdict: Verdict) -> float | None:
+    """Give the value at the ends of a ranking's bars: the cap, or more if a row exceeds it."""
+    values = [abs(value) for row in verdict.ranking if (value := evidence(row)) is not None]
+    return max(*values, abs(cap(verdict) or 0.0), 0.5) if values else None
+
+
 def percent(level: float) -> str:
     """Write the level of an interval: 0.9 is "90%"."""
     return f"{100 * level:g}%"
