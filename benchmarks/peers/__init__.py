@@ -1,0 +1,1 @@
+"""Peers side by side with `fingerprint`, on the same responses: python -m benchmarks.peers.run."""
