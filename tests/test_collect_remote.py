@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,7 @@ from typing import Any
 
 import pytest
 import torture
-from test_collect_plan import KEY, suite_file
-from test_collect_store import lines
+from torture import KEY, lines, suite_file
 
 from fingerprint.collect import Collected, Sampling, Settings, askers, collect, limits, runner
 from fingerprint.collect.askers import SAMPLING_VERSION
@@ -385,19 +385,19 @@ def test_it_runs_inside_of_a_running_loop(server: torture.Server, tmp_path: Path
 def test_an_interruption_keeps_what_was_answered(tmp_path: Path) -> None:
     def interrupt(tally: Tally) -> None:
         if tally.done == 5:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
-    settings = Settings(concurrency=2)
     with torture.running() as server:
         settings = Settings(concurrency=2, base_url=server.url)
         suite = suite_file(tmp_path, 20)
         with pytest.raises(KeyboardInterrupt):
             collect("openai:m", [suite], tmp_path / "o.jsonl", settings, report=interrupt)
-        assert len(lines(tmp_path / "o.jsonl")) == 5
+        kept = len(lines(tmp_path / "o.jsonl"))
+        assert 5 <= kept <= 7
         value = json.loads((tmp_path / "o.jsonl.manifest.json").read_text())
         assert value["runs"][0]["outcome"] == "interrupted"
         found = collect("openai:m", [suite], tmp_path / "o.jsonl", settings)
-    assert (found.new, found.missing) == (15, 0)
+    assert (found.new, found.missing) == (20 - kept, 0)
 
 
 def test_files_that_are_no_files_are_refused(server: torture.Server, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ row has a generator of its own. For each token it draws an exponential waiting t
 of the vocabulary, and the word whose waiting time over its probability is least is taken; that is
 the word with the largest sum of logit and Gumbel noise (Maddison et al. 2014, A* Sampling). Looking
 one uniform number up in the cumulative distribution would be cheaper, but the rounding of a batch
-moves the sums by as much as whole rare words are wide: measured, that changed one response in eight
-of 48 tokens, this rule none in 64. docs/collect.md has the figures.
+moves the sums by as much as whole rare words are wide. Measured on SmolLM2 in float32, batches of 4
+and more against none: looking up changed 2 of 16 answers of 48 tokens, this rule none of 64 of 64.
 """
 
 from __future__ import annotations
