@@ -19,6 +19,10 @@ class CollectError(FingerprintError):
     """A model could not be asked, or its answers not be kept; the message names the setting."""
 
 
+class WeightsError(FingerprintError):
+    """Weights could not be read, loaded or scored; the message names the folder or the setting."""
+
+
 class PackError(FingerprintError):
     """A pack is truncated, tampered with, of another format version, or larger than allowed."""
 

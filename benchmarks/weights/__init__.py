@@ -1,0 +1,1 @@
+"""Measurements of the channels that need weights."""

@@ -1,0 +1,324 @@
+"""Where weights come from: which base, the same tokenizer, the same output head.
+
+These are tests for alternatives and not for distillation. A student keeps the next tokens of its
+base on arbitrary text (Model Provenance Testing, arXiv 2502.00706); weights that share head rows
+are copies or fine-tunes, and a match means same weights or a wrapper. That they differ says nothing
+about who taught whom.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from fingerprint.errors import WeightsError
+from fingerprint.outputs.files import show
+from fingerprint.records import Status
+from fingerprint.weights.loading import Weights
+from fingerprint.weights.tensors import Tensor, read_tensors
+
+ALPHA = 0.01
+FEWEST_PROMPTS = 100
+HEAD_NAMES = ("lm_head.weight", "output.weight", "embed_out.weight")
+EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "tok_embeddings.weight")
+SAME_HEAD = 0.9
+"""Mean cosine of centred rows from which heads count as one, and below `OTHER_HEAD` as unrelated.
+
+Fine-tuning moves rows by a few per cent of their length; unrelated rows have a mean cosine of 0.
+"""
+OTHER_HEAD = 0.3
+ROWS = 512
+_MOST_TOKENIZER_BYTES = 256 * 2**20
+_MOST_TOKENS = 96
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRow:
+    """One candidate base and how often it goes on as the suspect does."""
+
+    candidate: str
+    agreement: float
+    """Share of prompts at which the likeliest next token is the same."""
+    low: float
+    high: float
+    """Wilson interval, 95 %."""
+    p: float | None
+    """Of agreeing as much as the best one; the best one has the largest of these. Holm."""
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class HeadMatch:
+    """Two output heads, compared row by row."""
+
+    cosine: float | None
+    """Mean cosine of the same tokens' centred rows; None where the widths differ."""
+    control: float | None
+    """The same between rows of different tokens."""
+    spectrum: float
+    """Correlation of the logarithms of the leading singular values of the sampled rows."""
+    rows: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerMatch:
+    """Two vocabularies."""
+
+    identical: bool
+    shared: float
+    """Tokens in both, as a share of those in either."""
+    same_ids: float
+    """Of the tokens in both, those with the same number."""
+
+
+def random_prompts(texts: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    """Cut prompts from texts: each ends after a word somewhere inside of one.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Any text that none of the models was built to answer.
+    count : int
+    rng : numpy.random.Generator
+
+    Raises
+    ------
+    WeightsError
+        When no text has two words.
+    """
+    words = [found for text in texts if len(found := text[:20_000].split()) > 1]
+    if not words:
+        raise WeightsError("expected texts of at least two words to cut prompts from, found none")
+    prompts = []
+    for _ in range(count):
+        chosen = words[int(rng.integers(len(words)))]
+        end = int(rng.integers(1, len(chosen)))
+        start = max(0, end - int(rng.integers(4, 40)))
+        prompts.append(" ".join(chosen[start:end]))
+    return prompts
+
+
+def next_tokens(weights: Weights, prompts: Sequence[str], rows: int = 16) -> list[str]:
+    """Return the likeliest next token after each prompt, as text; no chat template.
+
+    Parameters
+    ----------
+    weights : Weights
+    prompts : sequence of str
+    rows : int
+        Prompts of a batch.
+    """
+    import torch
+
+    found: list[str] = []
+    pad, device = weights.pad_token, weights.input_device
+    for start in range(0, len(prompts), rows):
+        batch = [
+            weights.tokenizer(prompt)["input_ids"][-_MOST_TOKENS:] or [pad]
+            for prompt in prompts[start : start + rows]
+        ]
+        longest = max(map(len, batch))
+        ids = torch.tensor([row + [pad] * (longest - len(row)) for row in batch], device=device)
+        mask = torch.tensor(
+            [[1] * len(row) + [0] * (longest - len(row)) for row in batch], device=device
+        )
+        with torch.inference_mode():
+            logits = weights.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        best = [int(logits[i, len(row) - 1].argmax()) for i, row in enumerate(batch)]
+        found += [weights.tokenizer.decode([token]) for token in best]
+    return found
+
+
+def which_base(
+    suspect: Sequence[str], candidates: Mapping[str, Sequence[str]]
+) -> tuple[BaseRow, ...]:
+    """Rank candidate bases by how often they go on as the suspect does.
+
+    The best one is `LIKELY` when it agrees more than every other candidate, and `OPEN` when it does
+    not; the others are `UNLIKELY` when they agree less than the best one. Whether the true base is
+    among the candidates cannot be told: a sibling of it agrees too.
+
+    Parameters
+    ----------
+    suspect : sequence of str
+        Next tokens of the suspect.
+    candidates : mapping of str to sequence of str
+        Next tokens of each candidate at the same prompts.
+
+    Raises
+    ------
+    WeightsError
+        With fewer than two candidates or `FEWEST_PROMPTS` prompts, or other numbers of them.
+    """
+    n = len(suspect)
+    if len(candidates) < 2 or n < FEWEST_PROMPTS:
+        raise WeightsError(
+            f"expected at least 2 candidates and {FEWEST_PROMPTS} prompts, found "
+            f"{len(candidates)} and {n}"
+        )
+    if any(len(tokens) != n for tokens in candidates.values()):
+        raise WeightsError(f"expected the next tokens of {n} prompts from every candidate")
+    same = {
+        name: np.array([a == b for a, b in zip(suspect, tokens, strict=True)])
+        for name, tokens in candidates.items()
+    }
+    ranked = sorted(same, key=lambda name: (-int(same[name].sum()), name))
+    best = ranked[0]
+    # Both are asked at the same prompts, so that only prompts at which they differ can tell.
+    raw = {name: _sign_test(same[best], same[name]) for name in ranked[1:]}
+    adjusted = _holm(raw)
+    rows = []
+    for name in ranked:
+        p = max(adjusted.values()) if name == best else adjusted[name]
+        told = Status.LIKELY if name == best else Status.UNLIKELY
+        status = told if p <= ALPHA else Status.OPEN
+        low, high = _wilson(int(same[name].sum()), n)
+        rows.append(BaseRow(name, float(same[name].mean()), low, high, p, status))
+    return tuple(rows)
+
+
+def compare_heads(
+    suspect: Path, candidate: Path, rng: np.random.Generator, rows: int = ROWS
+) -> HeadMatch:
+    """Compare the output heads of two folders by some of their rows, read one by one.
+
+    Rows stand for tokens, so this means something only for models of one tokenizer.
+
+    Parameters
+    ----------
+    suspect, candidate : Path
+    rng : numpy.random.Generator
+        Chooses the rows.
+    rows : int
+        Most rows read.
+
+    Raises
+    ------
+    WeightsError
+        When a folder has no head.
+    """
+    one, other = _head(suspect), _head(candidate)
+    most = min(one.shape[0], other.shape[0])
+    chosen = np.sort(rng.choice(most, min(rows, most), replace=False))
+    a, b = _rows(one, chosen), _rows(other, chosen)
+    spectrum = _spectra(a, b)
+    if a.shape[1] != b.shape[1]:
+        return HeadMatch(None, None, spectrum, len(chosen), Status.EXCLUDED)
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    cosine = _cosine(a, b)
+    control = _cosine(a, np.roll(b, 1, axis=0))
+    if cosine - control >= SAME_HEAD:
+        status = Status.LIKELY
+    else:
+        status = Status.UNLIKELY if cosine - control < OTHER_HEAD else Status.OPEN
+    return HeadMatch(cosine, control, spectrum, len(chosen), status)
+
+
+def compare_tokenizers(suspect: Path, candidate: Path) -> TokenizerMatch:
+    """Compare the vocabularies of two folders.
+
+    Raises
+    ------
+    WeightsError
+        When a folder has no readable tokenizer.json.
+    """
+    one, other = _vocabulary(suspect), _vocabulary(candidate)
+    both = one.keys() & other.keys()
+    return TokenizerMatch(
+        identical=vocabulary_hash(suspect) == vocabulary_hash(candidate),
+        shared=len(both) / max(len(one.keys() | other.keys()), 1),
+        same_ids=sum(one[token] == other[token] for token in both) / max(len(both), 1),
+    )
+
+
+def vocabulary_hash(folder: Path) -> str:
+    """Hash tokens with their numbers (hex SHA-256); how the file is written does not matter."""
+    pairs = sorted((number, token) for token, number in _vocabulary(folder).items())
+    return hashlib.sha256(json.dumps(pairs).encode("ascii")).hexdigest()
+
+
+def _vocabulary(folder: Path) -> dict[str, int]:
+    path = folder / "tokenizer.json"
+    try:
+        if path.stat().st_size > _MOST_TOKENIZER_BYTES:
+            raise WeightsError(f"{show(path)}: longer than {_MOST_TOKENIZER_BYTES} bytes; not read")
+        model = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
+        if isinstance(model, list):  # unigram: pairs of token and score, numbered by place
+            model = {pair[0]: number for number, pair in enumerate(model)}
+        found = {str(token): int(number) for token, number in model.items()}
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise WeightsError(
+            f"{show(path)}: expected a tokenizer with a vocabulary ({type(error).__name__})"
+        ) from None
+    return found
+
+
+def _head(folder: Path) -> Tensor:
+    """Find the output head; where it is tied, the embeddings are it."""
+    tensors = read_tensors(folder)
+    for ends in (HEAD_NAMES, EMBEDDINGS):
+        found = [t for name, t in sorted(tensors.items()) if name.endswith(ends)]
+        if found and len(found[0].shape) == 2:
+            return found[0]
+    raise WeightsError(f"{show(folder)}: expected an output head or embeddings, found neither")
+
+
+def _rows(tensor: Tensor, chosen: npt.NDArray[np.int64]) -> Floats:
+    """Read rows of a matrix from its file without loading the rest (rows x width)."""
+    from safetensors import safe_open
+
+    with safe_open(str(tensor.path), framework="pt") as file:
+        matrix = file.get_slice(tensor.name)
+        rows = [matrix[int(i) : int(i) + 1].double().numpy()[0] for i in chosen]
+    found: Floats = np.array(rows)
+    if not np.isfinite(found).all():
+        raise WeightsError(
+            f"{show(tensor.path)}: {tensor.name[:80]} holds values that are not numbers"
+        )
+    return found
+
+
+def _cosine(a: Floats, b: Floats) -> float:
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    fine = lengths > 0
+    if not fine.any():
+        return 0.0
+    return float(((a * b).sum(axis=1)[fine] / lengths[fine]).mean())
+
+
+def _spectra(a: Floats, b: Floats) -> float:
+    """Correlate the logarithms of leading singular values, as many as both have."""
+    one, other = (np.linalg.svd(x - x.mean(axis=0), compute_uv=False) for x in (a, b))
+    most = max(3, min(len(one), len(other)) // 2)
+    x, y = (np.log(np.maximum(values[:most], 1e-12)) for values in (one, other))
+    return float(np.corrcoef(x, y)[0, 1]) if min(x.std(), y.std()) > 0 else 0.0
+
+
+def _sign_test(better: npt.NDArray[np.bool_], worse: npt.NDArray[np.bool_]) -> float:
+    wins, losses = int((better & ~worse).sum()), int((~better & worse).sum())
+    if wins + losses == 0:
+        return 1.0
+    return float(stats.binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue)
+
+
+def _holm(raw: Mapping[str, float]) -> dict[str, float]:
+    adjusted, highest = {}, 0.0
+    for rank, name in enumerate(sorted(raw, key=lambda name: raw[name])):
+        highest = max(highest, min(1.0, raw[name] * (len(raw) - rank)))
+        adjusted[name] = highest
+    return adjusted
+
+
+def _wilson(hits: int, n: int) -> tuple[float, float]:
+    interval = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
