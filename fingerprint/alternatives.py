@@ -118,7 +118,10 @@ def _closest_model(evidence: Evidence, found: Assessment) -> str | None:
     ends = (infos[found.suspect], infos[found.teacher])
     best: tuple[float, str] | None = None
     for m, info in enumerate(infos):
-        related = any(info.lineage == e.lineage or info.vendor == e.vendor for e in ends)
+        related = any(
+            info.lineage == e.lineage or (info.vendor is not None and info.vendor == e.vendor)
+            for e in ends
+        )
         if related or any(m in g for g in found.groups.values()):
             continue
         if panel.shared(m, found.suspect) < MIN_PROMPTS or "line_starts" not in found.scores:
@@ -162,10 +165,11 @@ def _closest_families(evidence: Evidence, found: Assessment) -> list[tuple[str, 
             continue
         if evidence.panel.shared(m, found.suspect) < found.n_prompts / 2:
             continue
-        _, shared = evidence.common(found.groups, evidence.panel.both(m, found.suspect))
-        if int(shared.sum()) < MIN_PROMPTS:
+        # a version with other prompts than the teacher's may have fewer lineages on them
+        groups, shared = evidence.common(found.groups, evidence.panel.both(m, found.suspect))
+        if int(shared.sum()) < MIN_PROMPTS or len(groups) < MIN_LINEAGES:
             continue
-        z = evidence.score(FUSED[0], found.suspect, m, found.groups, shared).z
+        z = evidence.score(FUSED[0], found.suspect, m, groups, shared).z
         best[known.family] = max(z, best.get(known.family, -np.inf))
     return sorted(best.items(), key=lambda item: -item[1])
 
@@ -202,7 +206,7 @@ def _contamination(evidence: Evidence, found: Assessment) -> Alternative:
         why = (
             f"{also} of {len(claims.background)} unrelated lineages name {claims.maker} as their "
             f"maker too, as text on the web may teach; the suspect does at a rate of "
-            f"{100 * claims.share:.0f} %, every question counted alike"
+            f"{100 * claims.share:.0f} %, answers to one question counting together"
         )
     return Alternative("web contamination", Status.OPEN, None, why)
 
@@ -279,10 +283,18 @@ def _years_off(evidence: Evidence, found: Assessment) -> float | None:
 def of_other_vendors(
     evidence: Evidence, found: Assessment, others: Mapping[str, Assessment]
 ) -> dict[str, Assessment]:
-    """Keep the assessments of teachers of another vendor than the one asked about."""
+    """Keep the assessments of teachers of another vendor than the one asked about.
+
+    Where no vendor is known a lineage stands for it: two unknown vendors are not one.
+    """
     infos = evidence.panel.infos
-    vendor = infos[found.teacher].vendor
-    return {name: item for name, item in others.items() if infos[item.teacher].vendor != vendor}
+    own = infos[found.teacher]
+    return {
+        name: item
+        for name, item in others.items()
+        if (info := infos[item.teacher]).vendor != own.vendor
+        or (own.vendor is None and info.lineage != own.lineage)
+    }
 
 
 def settled(found: Sequence[Alternative]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -209,14 +210,20 @@ def _lines(
     order: Mapping[tuple[str, str], int],
 ) -> tuple[Line, ...]:
     """One line a library name, one line a model of files; names that repeat get their SPEC."""
-    lines = []
+    lines: dict[Line, str] = {}
     for item, found in zip(loaded, keys, strict=True):
         members = [order[key] for key in found]
         if item.name is not None:
-            lines.append(Line(item.name, tuple(members)))
+            lines.setdefault(Line(item.name, tuple(members)), item.spec)
         else:
-            lines += [Line(panel.infos[m].name, (m,)) for m in members]
-    return tuple(dict.fromkeys(lines))
+            for m in members:
+                name = panel.infos[m].name
+                lines.setdefault(Line(name, (m,)), f"{name} ({item.spec})")
+    repeats = Counter(line.name for line in lines)
+    return tuple(
+        line if repeats[line.name] == 1 else replace(line, name=longer)
+        for line, longer in lines.items()
+    )
 
 
 def _with_named(
@@ -266,7 +273,10 @@ def _rivals(
     teachers: Sequence[Line],
     order: Mapping[tuple[str, str], int],
 ) -> tuple[Line, ...]:
-    """Teachers to rank: the library's lines on these prompts, and known references named."""
+    """Teachers to rank: the library's lines on these prompts, and known references named.
+
+    A line of the name of a teacher asked about is another one: it has other members.
+    """
     lines: dict[str, list[int]] = {}
     for entry in entries:
         name = entry.names[-1]
@@ -275,9 +285,12 @@ def _rivals(
         info = panel.infos[order[key]]
         if _role(info) == REFERENCE:
             lines.setdefault(info.vendor or info.name, []).append(order[key])
-    found = [Line(name, tuple(dict.fromkeys(m))) for name, m in sorted(lines.items())]
-    taken = {line.name for line in found}
-    return (*found, *(line for line in teachers if line.name not in taken))
+    taken = {line.name for line in teachers}
+    found = [
+        Line(f"{name} (others)" if name in taken else name, tuple(dict.fromkeys(m)))
+        for name, m in sorted(lines.items())
+    ]
+    return (*found, *teachers)
 
 
 def _role(info: ModelInfo) -> str | None:

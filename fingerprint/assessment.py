@@ -63,10 +63,10 @@ class Assessment:
     @property
     def decided(self) -> VerdictLabel:
         """The label by the stated rule, before other teachers are looked at (docs/verdict.md)."""
-        if self.impossible:
-            return VerdictLabel.NOT_SUPPORTED
         if self.llr10 is None or self.raw is None or self.raw_low is None:
             return VerdictLabel.INSUFFICIENT
+        if self.impossible:
+            return VerdictLabel.NOT_SUPPORTED
         if not is_broad(self.n_prompts, len(self.groups)):
             return VerdictLabel.INCONCLUSIVE
         if self.llr10 <= NOT_SUPPORTED_LLR:
@@ -192,7 +192,8 @@ def _assess_version(
         llr10 = float(bounded(-1e6, cap10))
     share = None
     if paired and impossible is None and FUSED[0] in scores:
-        broad = is_broad(n_prompts, len(groups))
+        # where lines cannot be trusted, neither can what is read from them alone
+        broad = is_broad(n_prompts, len(groups)) and guard is None
         share = share_of(scores[FUSED[0]], calibration, broad=broad)
     return Assessment(
         suspect, teacher, groups, scores, n_prompts, raw, low, llr10, cap10, share, guard,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,9 +9,7 @@ import numpy.typing as npt
 
 from fingerprint.models import lookup
 from fingerprint.panel import Panel
-from fingerprint.records import DECIDING_PROMPTS, MIN_LINEAGES, MIN_PROMPTS, ModelInfo
-
-_DATE = re.compile(r"(\d{4})(?:-(\d{2}))?")
+from fingerprint.records import DATE, DECIDING_PROMPTS, MIN_LINEAGES, MIN_PROMPTS, ModelInfo
 
 ERA = 0.25
 """Years: versions of a background lineage this much further off than its nearest still count."""
@@ -72,7 +69,7 @@ def year_of(info: ModelInfo) -> float | None:
     middle of its year.
     """
     known = lookup(info.name)
-    date = _DATE.match(info.released or (known.family_first if known else None) or "")
+    date = DATE.fullmatch(info.released or (known.family_first if known else None) or "")
     if date is None:
         return None
     return int(date[1]) + ((int(date[2]) - 0.5) / 12 if date[2] else 0.5)

@@ -15,6 +15,8 @@ from importlib import resources
 
 LONGEST = 4000
 """Characters read of an answer: who it is stands at the beginning."""
+LONGEST_PROMPT = 50_000
+"""Characters of a prompt, system prompt included, beyond which no answer to it is read."""
 SHORT = 200
 """Characters up to which an answer may be nothing but names."""
 _MOST_MENTIONS = 64
@@ -71,7 +73,12 @@ def claims(answer: str) -> tuple[str, ...]:
 
 
 def names_a_maker(prompt: str) -> bool:
-    """Say whether a prompt names a maker or a model: it leads, and its answers are no claims."""
+    """Say whether a prompt names a maker or a model: it leads, and its answers are no claims.
+
+    So does one that is too long to be searched: nobody can say that it is neutral.
+    """
+    if len(prompt) > LONGEST_PROMPT:
+        return True
     return next(_mentions(prompt.translate(_QUOTES).lower()), None) is not None
 
 

@@ -20,7 +20,7 @@ from fingerprint.models import read_lineages
 from fingerprint.panel import Panel
 from fingerprint.records import MIN_PROMPTS, MatrixRow, Verdict, VerdictLabel
 from fingerprint.specs import Loaded, Loader
-from fingerprint.verdict import Line, judge
+from fingerprint.verdict import Line, contenders, judge
 
 SEED = 20260101
 Progress = Callable[[str, int, int], None]
@@ -63,6 +63,7 @@ def compare(
     draws: int = DRAWS,
     unpaired: bool = False,
     strict: bool = False,
+    prompts: Sequence[str] = (),
 ) -> Verdict:
     """Compare a suspect with a teacher against a background of unrelated models.
 
@@ -85,6 +86,8 @@ def compare(
         Allow a comparison without any common prompt, by pooled style alone.
     strict : bool
         Stop at the first bad line of the inputs.
+    prompts : sequence of str
+        Suites or files with the prompts that live models (``local:FOLDER``) are asked.
 
     Returns
     -------
@@ -105,6 +108,7 @@ def compare(
         draws=draws,
         unpaired=unpaired,
         strict=strict,
+        prompts=prompts,
     ).verdict
 
 
@@ -119,6 +123,7 @@ def examine(
     draws: int = DRAWS,
     unpaired: bool = False,
     strict: bool = False,
+    prompts: Sequence[str] = (),
 ) -> Case:
     """Compare as `compare` does, and keep what the verdict rests on.
 
@@ -139,7 +144,7 @@ def examine(
         draws=draws,
         unpaired=unpaired,
     )
-    return answer(question, Loader(stated, key, strict))
+    return answer(question, Loader(stated, key, strict, prompts=tuple(prompts)))
 
 
 def answer(question: Question, loader: Loader, calibration: Calibration | None = None) -> Case:
@@ -170,7 +175,7 @@ def answer(question: Question, loader: Loader, calibration: Calibration | None =
         run.evidence,
         one,
         asked,
-        [line for line in run.rivals if not set(line.members) & set(asked.members)],
+        run.rivals,
         run.calibration,
         inputs=run.sources,
         problems=run.problems,
@@ -189,6 +194,7 @@ def matrix(
     seed: int = SEED,
     draws: int = DRAWS,
     strict: bool = False,
+    prompts: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> tuple[MatrixRow, ...]:
     """Compare every suspect with every teacher in one pass.
@@ -203,7 +209,7 @@ def matrix(
         In the order of the suspects, then of the teachers.
     """
     report = progress or (lambda what, done, total: None)
-    loader = Loader(_stated(lineages), key, strict)
+    loader = Loader(_stated(lineages), key, strict, prompts=tuple(prompts))
     specs = [str(s) for s in (*suspects, *teachers)]
     loaded = []
     for i, spec in enumerate(specs):
@@ -276,43 +282,54 @@ def _check_pair(panel: Panel, suspect: Line, teacher: Line, unpaired: bool) -> N
 
 
 def _matrix_rows(run: Run, suspect: Line) -> list[MatrixRow]:
-    infos = run.panel.infos
-    member = suspect.members[0]
-    found: dict[str, Assessment] = {}
-    reasons: dict[str, str] = {}
-    for teacher in run.teachers:
-        if any(infos[t].lineage == infos[member].lineage for t in teacher.members):
-            reasons[teacher.name] = f"one lineage ({infos[member].lineage})"
-            continue
-        if len(suspect.members) > 1:
-            reasons[teacher.name] = "several models under one name: narrow it with name@version"
-            continue
-        found[teacher.name] = assess(run.evidence, member, teacher.members, run.calibration)
+    measured: dict[tuple[int, ...], Assessment] = {}
+
+    def measure(line: Line) -> Assessment:
+        if line.members not in measured:
+            measured[line.members] = assess(
+                run.evidence, suspect.members[0], line.members, run.calibration
+            )
+        return measured[line.members]
+
     rows = []
     for teacher in run.teachers:
-        item = found.get(teacher.name)
-        if item is None:
-            rows.append(_no_row(suspect.name, teacher.name, reasons[teacher.name]))
-            continue
-        rows.append(_row(run, suspect.name, teacher.name, item, found))
+        reason = _incomparable(run.panel, suspect, teacher)
+        if reason is not None:
+            rows.append(_no_row(suspect.name, teacher.name, reason))
+        else:
+            rows.append(_row(run, suspect, teacher, measure))
     return rows
 
 
+def _incomparable(panel: Panel, suspect: Line, teacher: Line) -> str | None:
+    """Say why `compare` would refuse the pair, or return None."""
+    infos = panel.infos
+    member = suspect.members[0]
+    if any(infos[t].lineage == infos[member].lineage for t in teacher.members):
+        return f"one lineage ({infos[member].lineage})"
+    if len(suspect.members) > 1:
+        return "several models under one name: narrow it with name@version"
+    if not any(panel.shared(member, t) for t in teacher.members):
+        return "no prompt in common"
+    return None
+
+
 def _row(
-    run: Run, suspect: str, teacher: str, item: Assessment, found: Mapping[str, Assessment]
+    run: Run, suspect: Line, teacher: Line, measure: Callable[[Line], Assessment]
 ) -> MatrixRow:
+    item = measure(teacher)
     label = item.decided
+    late = None if item.impossible is None else f"released after the suspect: {item.impossible}"
     if label is VerdictLabel.INSUFFICIENT:
-        return _no_row(suspect, teacher, item.missing or "not measured")
+        reason = "; ".join(filter(None, (late, item.missing)))
+        return _no_row(suspect.name, teacher.name, reason)
     if label is VerdictLabel.SUPPORTED:
-        rivals = of_other_vendors(run.evidence, item, found)
+        # the same rivals as in `judge`, so that a pair has one label wherever it is asked about
+        lines = contenders(run.evidence, suspect, teacher, run.rivals)
+        rivals = of_other_vendors(run.evidence, item, {line.name: measure(line) for line in lines})
         label = final_label(label, alternatives(run.evidence, item, rivals))
     llr10 = strengthened(run.evidence, item)
-    return MatrixRow(suspect, teacher, llr10, item.cap10, item.share, str(label), _late(item))
-
-
-def _late(item: Assessment) -> str | None:
-    return None if item.impossible is None else f"released after the suspect: {item.impossible}"
+    return MatrixRow(suspect.name, teacher.name, llr10, item.cap10, item.share, str(label), late)
 
 
 def _no_row(suspect: str, teacher: str, reason: str) -> MatrixRow:

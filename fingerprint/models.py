@@ -177,6 +177,8 @@ def model_info(
     said = (stated or {}).get(name)
     if said is not None:
         lineage, vendor = said[0], said[1] or vendor
+    if vendor is not None:
+        vendor = _vendor(vendor)
     return ModelInfo(
         name=name,
         lineage=lineage or (known.lineage if known else name),
@@ -185,6 +187,18 @@ def model_info(
         taught_by=known.taught_by if known else (),
         lineage_known=bool(lineage or known),
     )
+
+
+def _vendor(given: str) -> str:
+    """Return a vendor as the table writes it: OpenAI is openai, or it would not be its own kin."""
+    plain = "-".join(given.lower().split())
+    plain = _PREFIXES.get(plain, plain)
+    return plain if plain in _vendors() else given
+
+
+@cache
+def _vendors() -> frozenset[str]:
+    return frozenset(known.vendor for known in known_models())
 
 
 def read_lineages(path: str | Path) -> dict[str, tuple[str, str | None]]:

@@ -24,7 +24,7 @@ from fingerprint.errors import PackError
 from fingerprint.packcontent import CANARY_SPECS, canaries_of, no_units, units_of
 from fingerprint.packcontent import UNIT_SPECS as _SPECS
 from fingerprint.packfile import Arrays, ArraySpec, key_id
-from fingerprint.records import ModelInfo, Outputs, Response, Source
+from fingerprint.records import DATE, ModelInfo, Outputs, Response, Source
 from fingerprint.style import LANGUAGES, STYLE_VERSION
 from fingerprint.tokens import Hasher
 from fingerprint.units import UNITS_VERSION, UnitTable, extract, prompt_key
@@ -278,7 +278,7 @@ def _pack(manifest: dict[str, Any], arrays: Arrays, digest: str, path: str) -> P
             name=entry.of("model", str),
             lineage=entry.of("lineage", str),
             vendor=entry.of("vendor", str, optional=True),
-            released=entry.of("released", str, optional=True),
+            released=entry.date("released"),
             taught_by=entry.texts("taught_by"),
             lineage_known=entry.of("lineage_known", bool),
         ),
@@ -312,6 +312,14 @@ class _Entries:
             raise PackError(
                 f"{self.path}: the manifest should have a {kind.__name__} as {name}, found "
                 f"{type(value).__name__}: made by something else"
+            )
+        return value
+
+    def date(self, name: str) -> str | None:
+        value: str | None = self.of(name, str, optional=True)
+        if value is not None and DATE.fullmatch(value) is None:
+            raise PackError(
+                f"{self.path}: {name} should be a date such as 2026-01: made by something else"
             )
         return value
 

@@ -5,6 +5,7 @@ Nothing here computes. Log10 likelihood ratios are named ``llr10``; shares lie i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,8 @@ MIN_PROMPTS = 20
 DECIDING_PROMPTS = 50
 DECIDING_LINEAGES = 5
 """Below these neither supported nor not supported is said: a miss is as easy as a false alarm."""
+DATE = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?")
+"""An ISO date or a prefix of one. Dates are compared as text: digits of other scripts are none."""
 
 
 @dataclass(frozen=True, slots=True)

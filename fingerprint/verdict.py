@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ from fingerprint.records import (
 )
 from fingerprint.share import share_of
 
+SAMPLING = ("temperature", "top_p", "top_k", "max_tokens")
+"""Settings that both must share."""
 _SCALE = ((10.0, "weak"), (100.0, "moderate"), (1000.0, "moderately strong"), (1e4, "strong"))
 
 
@@ -76,7 +79,8 @@ def judge(
         Over a panel that holds everybody named.
     suspect, teacher : Line
     rivals : sequence of Line
-        Every other teacher on the same prompts, for the ranking and the alternatives.
+        Every teacher on the same prompts, for the ranking and the alternatives; of them the
+        `contenders` serve.
     calibration : Calibration
     inputs, problems, seed
         For the record.
@@ -88,8 +92,7 @@ def judge(
     found = assess(evidence, suspect.members[0], teacher.members, calibration)
     others = {
         line.name: assess(evidence, suspect.members[0], line.members, calibration)
-        for line in rivals
-        if not _related(evidence, suspect, line)
+        for line in contenders(evidence, suspect, teacher, rivals)
     }
     other_reasons = alternatives(evidence, found, of_other_vendors(evidence, found, others))
     label = final_label(found.decided, other_reasons)
@@ -127,10 +130,18 @@ def judge(
     )
 
 
-def _related(evidence: Evidence, suspect: Line, line: Line) -> bool:
+def contenders(
+    evidence: Evidence, suspect: Line, teacher: Line, lines: Sequence[Line]
+) -> tuple[Line, ...]:
+    """Keep the lines that may have taught instead: no version of the teacher, no relative."""
     infos = evidence.panel.infos
-    mine = infos[suspect.members[0]]
-    return any(infos[m].lineage == mine.lineage for m in line.members)
+    mine = infos[suspect.members[0]].lineage
+    return tuple(
+        line
+        for line in lines
+        if not set(line.members) & set(teacher.members)
+        and all(infos[m].lineage != mine for m in line.members)
+    )
 
 
 def _party(evidence: Evidence, line: Line) -> Party:
@@ -176,16 +187,22 @@ def _ranking(
     label: VerdictLabel,
 ) -> tuple[RankingRow, ...]:
     infos = evidence.panel.infos
+    everyone = {asked: found, **others}
     rows = []
-    for name, item in {asked: found, **others}.items():
+    for name, item in everyone.items():
         vendor = infos[item.teacher].vendor
         if item.impossible:
             rows.append(RankingRow(name, None, None, IMPOSSIBLE, vendor, item.impossible))
             continue
         own = label if name == asked else item.decided
+        if own is VerdictLabel.SUPPORTED and name != asked:
+            # what is quoted from the ranking stands under the same rule as the answer
+            rest = {n: other for n, other in everyone.items() if n != name}
+            rivals = of_other_vendors(evidence, item, rest)
+            own = final_label(own, alternatives(evidence, item, rivals))
         llr10 = strengthened(evidence, item)
         rows.append(RankingRow(name, llr10, item.share, str(own), vendor, item.missing))
-    raw = {name: together(evidence, item) for name, item in {asked: found, **others}.items()}
+    raw = {name: together(evidence, item) for name, item in everyone.items()}
     order = {name: -np.inf if value is None else value for name, value in raw.items()}
     return tuple(sorted(rows, key=lambda r: (-order[r.teacher], r.teacher)))
 
@@ -208,7 +225,8 @@ def _domains(
         share = None
         if n >= MIN_PROMPTS:
             score = evidence.score(FUSED[0], found.suspect, found.teacher, found.groups, mask)
-            share = share_of(score, calibration, broad=is_broad(n, len(found.groups)))
+            broad = is_broad(n, len(found.groups)) and found.guard is None
+            share = share_of(score, calibration, broad=broad)
         results.append(DomainResult(domain, share, n))
     return tuple(results)
 
@@ -313,9 +331,35 @@ def _limitations(
         notes.append(
             "System prompts were in use, which change form: they should be the same for both."
         )
+    differing = _sampled_differently(
+        *(evidence.panel.packs[m].manifest.get("sampling") for m in (found.suspect, found.teacher))
+    )
+    if differing:
+        notes.append(
+            f"The two were sampled differently ({differing}), which moves them apart: collect both "
+            "with the same settings."
+        )
     bad = len(verdict.problems)
     if bad:
         notes.append(f"{bad} lines of the inputs could not be used or were changed on reading.")
     if len(suspect.members) > 1 or len(teacher.members) > 1:
         notes.append(f"Of several versions the closest counts: {theirs.name}.")
     return tuple(notes)
+
+
+def _sampled_differently(mine: Any, theirs: Any) -> str:
+    """Say how the settings that took effect differ; nothing where they are not known of both."""
+    known = [
+        given.get("effective", given) if isinstance(given, Mapping) else {}
+        for given in (mine, theirs)
+    ]
+    if not all(isinstance(settings, Mapping) for settings in known):
+        return ""
+    one, two = known
+    return ", ".join(
+        f"{name} {one[name]} against {two[name]}"
+        for name in SAMPLING
+        if isinstance(one.get(name), int | float)
+        and isinstance(two.get(name), int | float)
+        and one[name] != two[name]
+    )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingerprint.claims import LONGEST, claims, makers, names_a_maker
+from fingerprint.claims import LONGEST, LONGEST_PROMPT, claims, makers, names_a_maker
 from fingerprint.models import known_models
 
 SAID = [
@@ -142,6 +142,11 @@ def test_only_the_beginning_is_read() -> None:
 )
 def test_prompts_that_name_a_maker_lead(prompt: str, leads: bool) -> None:
     assert names_a_maker(prompt) is leads
+
+
+def test_a_prompt_too_long_to_be_searched_leads() -> None:
+    assert not names_a_maker("x" * LONGEST_PROMPT)
+    assert names_a_maker("x" * (LONGEST_PROMPT + 1))
 
 
 def test_makers_are_the_vendors_of_the_known_models() -> None:

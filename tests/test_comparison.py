@@ -457,3 +457,64 @@ def test_matrix_fills_in_what_cannot_be_measured(files: Files) -> None:
     (row,) = matrix([files["student"]], [files["teacher"]], **QUICK)
     assert row.verdict == "insufficient_data" and row.llr10 is None
     assert "independent background lineages" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "said"),
+    [
+        (
+            {"requested": {}, "effective": {"temperature": 0.2, "max_tokens": 512}},
+            {"effective": {"temperature": 1.0, "max_tokens": 512}},
+            "temperature 0.2 against 1.0",
+        ),
+        (
+            {"temperature": 0.2, "top_p": 0.9},
+            {"temperature": 0.2, "top_p": 1},
+            "top_p 0.9 against 1",
+        ),
+        ({"effective": {"temperature": 1.0}}, {"effective": {"temperature": 1.0}}, None),
+        ({"effective": {"temperature": 1.0}}, {}, None),
+        ({"temperature": "warm"}, {"temperature": 1.0}, None),
+        ({"effective": 3}, {"effective": {"temperature": 1.0}}, None),
+    ],
+)
+def test_other_sampling_is_a_limitation(
+    files: Files, tmp_path: Path, mine: dict, theirs: dict, said: str | None
+) -> None:
+    def sampled(name: str, sampling: dict) -> Path:
+        rows = [json.loads(line) for line in files[name].read_text("utf-8").splitlines()]
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(json.dumps(r | {"sampling": sampling}) for r in rows), "utf-8")
+        return path
+
+    verdict = compare(
+        sampled("student", mine),
+        sampled("teacher", theirs),
+        background=background(files),
+        **QUICK,
+    )
+    found = [line for line in verdict.limitations if "sampled differently" in line]
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
+
+
+def test_prompts_reach_live_models(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def resolve(spec: str, *, prompts: tuple[str, ...], **_: object) -> Path:
+        asked.append((spec, prompts))
+        return files["student"]
+
+    monkeypatch.setattr("fingerprint.collect.live.resolve_live", resolve)
+    live = compare(
+        "local:somewhere",
+        files["teacher"],
+        background=background(files),
+        prompts=["suite.jsonl"],
+        **QUICK,
+    )
+    assert asked == [("local:somewhere", ("suite.jsonl",))]
+    written = compare(files["student"], files["teacher"], background=background(files), **QUICK)
+    assert live.llr10 == written.llr10

@@ -15,6 +15,7 @@ from fingerprint.cli.options import (
     DrawsOption,
     KeyOption,
     LineagesOption,
+    PromptsOption,
     SeedOption,
     StrictOption,
     note,
@@ -70,6 +71,7 @@ def compare_command(
     seed: SeedOption = 20260101,
     draws: DrawsOption = 200,
     strict: StrictOption = False,
+    prompts: PromptsOption = None,
 ) -> None:
     """Say how much of the suspect appears distilled from the teacher, and how sure that is."""
     if report is None and (no_text or include_text or plots or sign):
@@ -94,6 +96,7 @@ def compare_command(
         draws=draws,
         unpaired=unpaired,
         strict=strict,
+        prompts=prompts or (),
     )
     verdict = case.verdict
     if bridge is not None:
@@ -134,7 +137,10 @@ def _print(verdict: Verdict, output_format: VerdictFormat) -> None:
     if output_format is VerdictFormat.JSON:
         sys.stdout.write(dumps(verdict_to_dict(verdict)))
     elif output_format is VerdictFormat.MARKDOWN:
-        sys.stdout.write(render_markdown(verdict))
+        # A terminal of another encoding shows a question mark rather than nothing.
+        encoding = sys.stdout.encoding or "utf-8"
+        text = render_markdown(verdict).encode(encoding, "replace").decode(encoding)
+        sys.stdout.write(text)
     else:
         render_verdict(verdict, stdout_console())
 

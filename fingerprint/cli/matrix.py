@@ -15,6 +15,7 @@ from fingerprint.cli.options import (
     FormatOption,
     KeyOption,
     LineagesOption,
+    PromptsOption,
     SeedOption,
     StrictOption,
     note,
@@ -37,6 +38,7 @@ def matrix_command(
     seed: SeedOption = 20260101,
     draws: DrawsOption = 200,
     strict: StrictOption = False,
+    prompts: PromptsOption = None,
 ) -> None:
     """Compare many suspects with many teachers, sharing all the work between the pairs."""
     from fingerprint.comparison import matrix
@@ -56,6 +58,7 @@ def matrix_command(
         seed=seed,
         draws=draws,
         strict=strict,
+        prompts=prompts or (),
         progress=progress,
     )
     missing = [row for row in rows if row.llr10 is None]

@@ -45,6 +45,10 @@ DrawsOption = Annotated[int, typer.Option("--draws", min=20, max=10_000, help="B
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Stop at the first bad line of the inputs.")
 ]
+PromptsOption = Annotated[
+    list[str] | None,
+    typer.Option("--prompts", help="Suite or file with the prompts to ask live models (repeat)."),
+]
 
 
 def read_key(path: Path | None) -> bytes | None:

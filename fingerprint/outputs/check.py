@@ -8,7 +8,7 @@ from typing import Any
 
 from fingerprint.outputs.files import describe, excerpt, replace_surrogates
 from fingerprint.outputs.items import Found, Importer
-from fingerprint.records import Response
+from fingerprint.records import DATE, Response
 
 MAX_RESPONSE_BYTES = 10_000_000
 MAX_NAME = 500
@@ -20,7 +20,6 @@ _OUTPUTS_TEXT = ("suite", "lineage", "vendor")
 
 _NAME_HINT = '; add the field "model" with the name of the model that answered'
 _THINK = re.compile(r"\s*<think>(.*?)(?:</think>\s*|\Z)", re.DOTALL)
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +196,7 @@ def _released(record: dict[str, Any], notes: list[str]) -> str | None:
     if value is None:
         return None
     date = value.partition("T")[0]
-    if _DATE.fullmatch(date):
+    if DATE.fullmatch(date):
         return date
     record["released"] = value
     notes.append('have a "released" that is no ISO date; kept as an extra field')
