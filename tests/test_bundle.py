@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import INDEPENDENT, prompts, world
 
+from fingerprint import __version__
 from fingerprint.bundle import archive, contents, making
 from fingerprint.bundle.archive import Archive
 from fingerprint.bundle.making import make
@@ -38,7 +39,7 @@ def again(path, files):
     """Write other contents under a manifest that fits them: altered by somebody who knows how."""
     kept = {n: c for n, c in files.items() if n not in (contents.MANIFEST, contents.SIGNATURE)}
     listed = [(name, *archive.sha256(content)) for name, content in kept.items()]
-    head = contents.manifest("fingerprint 0.1.0", listed)
+    head = contents.manifest(f"fingerprint {__version__}", listed)
     archive.write(path, [(contents.MANIFEST, head), *kept.items()])
     return path
 
@@ -200,7 +201,8 @@ def test_another_version_is_named(bundle, tmp_path):
     verdict = json.loads(files["verdict.json"])
     verdict["version"] = "9.9.9"
     files["verdict.json"] = dumps(verdict).encode()
-    files["environment.json"] = files["environment.json"].replace(b'"0.1.0"', b'"9.9.9"')
+    here = f'"{__version__}"'.encode()
+    files["environment.json"] = files["environment.json"].replace(here, b'"9.9.9"')
     found = verify(again(tmp_path / "b.zip", files))
     assert found.difference.startswith('version: the bundle says "9.9.9"')
     assert "install that version" in found.difference

@@ -119,6 +119,13 @@ def test_compare_as_markdown(files, cli):
     assert ran.out.startswith("### `sim-oak` and `sim-maple`: ")
 
 
+def test_markdown_on_a_terminal_that_is_not_utf_8(tmp_path):
+    done = process("compare", "--suspect", "kimi", "--teacher", "ref_claude",
+                   "--format", "markdown", env={"PYTHONIOENCODING": "ascii"})  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.isascii()
+
+
 def test_signed_and_verified_on_the_command_line(files, tmp_path, cli):
     from test_bundle_signatures import SECRET, pem
 

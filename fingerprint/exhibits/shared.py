@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,32 +64,38 @@ def shared_weight(found: Assessment, starts: Mapping[str, PromptUnits]) -> float
 
 
 def agreement_and_chance(
-    found: Assessment, agreements: Mapping[str, Agreement], p: int
-) -> tuple[float, float]:
-    """Return the agreement of the pair at one prompt and what the background lets expect.
+    found: Assessment, agreements: Mapping[str, Agreement], prompts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return the agreement of the pair at each prompt and what the background lets expect.
 
-    Their difference is the channels' score (`evidence`) at this prompt, length aside, as the mean
+    Their difference is the channels' score (`evidence`) at that prompt, length aside, as the mean
     of the two structural channels.
+
+    Parameters
+    ----------
+    found : Assessment
+    agreements : mapping of channel to Agreement
+    prompts : array of int, shape (n,)
+        Prompts that all of the background's lineages answered.
+
+    Returns
+    -------
+    array, shape (2, n)
     """
     lineages = list(found.groups.values())
-    totals = np.zeros(2)
+    totals = np.zeros((2, len(prompts)))
     for kind in STARTS:
-        table = agreements[kind].per_prompt[p].astype(np.float64)
-        mine = [_mean(table[found.suspect, members]) for members in lineages]
-        theirs = [_mean(table[members, found.teacher]) for members in lineages]
+        table = agreements[kind].per_prompt[prompts].astype(np.float64)
+        mine = [np.nanmean(table[:, found.suspect, members], axis=1) for members in lineages]
+        theirs = [np.nanmean(table[:, members, found.teacher], axis=1) for members in lineages]
         between = [
-            _mean(table[np.ix_(one, two)]) for i, one in enumerate(lineages) for two in lineages[:i]
+            np.nanmean(table[:, one][:, :, two], axis=(1, 2))
+            for i, one in enumerate(lineages)
+            for two in lineages[:i]
         ]
-        chance = _mean(mine) + _mean(theirs) - _mean(between)
-        totals += (table[found.suspect, found.teacher], chance)
-    return float(totals[0] / len(STARTS)), float(totals[1] / len(STARTS))
-
-
-def _mean(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
-    """Mean of what is known."""
-    table = np.asarray(values, dtype=np.float64)
-    known = table[~np.isnan(table)]
-    return float(known.mean()) if len(known) else float("nan")
+        totals[0] += table[:, found.suspect, found.teacher]
+        totals[1] += np.mean(mine, axis=0) + np.mean(theirs, axis=0) - np.mean(between, axis=0)
+    return totals / len(STARTS)
 
 
 def packed(panel: Panel, member: int, p: int) -> Units:

@@ -252,16 +252,19 @@ def _findings(verdict: Verdict) -> Iterator[Block]:
 
 
 def _channel_rows(verdict: Verdict) -> Iterator[tuple[Runs, ...]]:
+    missing = []
     for channel in verdict.channels:
-        if channel.score is None:
-            score = "missing"
-        elif channel.low is None or channel.high is None:
-            score = f"{channel.score:.3f}"
-        else:
-            score = f"{channel.score:.3f} ({words.interval(channel.low, channel.high, 3)})"
-        llr10 = "-" if channel.llr10 is None else words.signed(channel.llr10)
         name = clean(channel.name.replace("_", " "), NAME_WIDTH)
+        if channel.score is None:
+            missing.append(name)
+            continue
+        score = f"{channel.score:.3f}"
+        if channel.low is not None and channel.high is not None:
+            score += f" ({words.interval(channel.low, channel.high, 3)})"
+        llr10 = "-" if channel.llr10 is None else words.signed(channel.llr10)
         yield ((Quoted(name),), (score,), (llr10,), (f"{channel.n_prompts:,}",))
+    if missing:
+        yield ((Quoted(", ".join(missing)),), ("not measured",), ("-",), ("-",))
 
 
 def _ranking_rows(verdict: Verdict) -> Iterator[tuple[Runs, ...]]:

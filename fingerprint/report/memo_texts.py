@@ -20,8 +20,10 @@ METHOD = (
     "A likelihood ratio says how many times more probable the observations are under H1 than under "
     "H2. It was fitted on models whose training is documented and judged by its cost on pairs left "
     "out of the fit [2]. It is held below a cap: with no false pair among n independent lineages "
-    "the false positive rate may still be 3/n [3]. The share is read from mixtures of known dose. "
-    "Intervals come from drawing prompts [4] and background lineages [5] again.",
+    "the false positive rate may still be 3/n [3]. What the suspect says of who made it can add "
+    "only where the text already speaks for the teacher, under the same cap. The share is read "
+    "from mixtures of known dose. Intervals come from drawing prompts [4] and background lineages "
+    "[5] again.",
     "Earlier work shows that models trained on another's outputs take over its manner [6], and "
     "that structure tells a teacher better than shared phrases do [7].",
 )

@@ -37,8 +37,8 @@ def memo_as_docx(memo: Memo) -> bytes:
     section.left_margin = section.right_margin = Mm(22.5)
     section.top_margin = section.bottom_margin = Mm(20)
     normal = document.styles["Normal"]
-    normal.font.size = Pt(10)
-    normal.paragraph_format.space_after = Pt(5)
+    normal.font.name, normal.font.size = "Times New Roman", Pt(10)
+    normal.paragraph_format.space_after = Pt(4)
     document.add_heading(memo.title, level=1)
     _runs(document.add_paragraph(), memo.subject)
     summary = document.add_paragraph()
@@ -78,9 +78,9 @@ def _table(
     widths: tuple[int, ...],
 ) -> None:
     from docx.oxml import OxmlElement
-    from docx.shared import Mm
+    from docx.shared import Mm, Pt
 
-    table = document.add_table(rows=1, cols=len(head), style="Light List")
+    table = document.add_table(rows=1, cols=len(head), style="Table Grid")
     table.autofit = False
     mark = OxmlElement("w:tblHeader")  # repeated on every page, and read out as the head
     table.rows[0]._tr.get_or_add_trPr().append(mark)
@@ -89,10 +89,15 @@ def _table(
     for row in rows:
         for cell, runs in zip(table.add_row().cells, row, strict=True):
             _runs(cell.paragraphs[0], runs)
+    parts = [Mm(_WIDTH_MM * width / sum(widths)) for width in widths]
+    for column, part in zip(table.columns, parts, strict=True):
+        column.width = part
     for line in table.rows:
-        for cell, width in zip(line.cells, widths, strict=True):
-            cell.width = Mm(_WIDTH_MM * width / sum(widths))
+        for cell, part in zip(line.cells, parts, strict=True):
+            cell.width = part
             cell.paragraphs[0].paragraph_format.space_after = 0
+            for run in cell.paragraphs[0].runs:
+                run.font.size = Pt(8.5)
     document.add_paragraph().paragraph_format.space_after = 0
 
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from fingerprint.exhibits.records import Exhibits, Prospect
 from fingerprint.landmarks import Landmarks
-from fingerprint.records import IMPOSSIBLE, Share, Verdict
+from fingerprint.records import IMPOSSIBLE, ChannelResult, Share, Verdict
 from fingerprint.report import charts, explorer, words
 from fingerprint.report.safe import clean
 
@@ -69,7 +69,6 @@ def render_page(
             blocks=(_raw(block) for block in explorer.blocks(prompts)),
             ranking=sorted(verdict.ranking, key=words.strongest_first),
             limit=words.bar_limit(verdict) or 1.0,
-            score_limit=_score_limit(verdict),
             small_multiples=_small_multiples(verdict, exhibits),
             sample_table=_sample_table(exhibits),
         )
@@ -90,7 +89,12 @@ def _environment() -> jinja2.Environment:
         finalize=_shown,
     )
     environment.globals.update(
-        charts=charts, words=words, RULER=RULER, IMPOSSIBLE=IMPOSSIBLE, strength=_strength
+        charts=charts,
+        words=words,
+        RULER=RULER,
+        IMPOSSIBLE=IMPOSSIBLE,
+        strength=_strength,
+        score_limit=_score_limit,
     )
     return environment
 
@@ -125,8 +129,9 @@ def _strength(verdict: Verdict) -> str:
     return f"What is seen is {said}."
 
 
-def _score_limit(verdict: Verdict) -> float:
-    ends = [abs(v) for c in verdict.channels for v in (c.low, c.high, c.score) if v is not None]
+def _score_limit(channel: ChannelResult) -> float:
+    """Give the value at the ends of a channel's scale: scores of two channels are not one scale."""
+    ends = (abs(v) for v in (channel.low, channel.high, channel.score) if v is not None)
     return max(*ends, 0.01, 0.01)
 
 
