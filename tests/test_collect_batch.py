@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torture
-from test_collect_plan import KEY, suite_file
-from test_collect_store import lines
+from torture import KEY, lines, suite_file
 
 from fingerprint.collect import Collected, Sampling, Settings, batch, batch_apis, collect, limits
 from fingerprint.errors import CollectError

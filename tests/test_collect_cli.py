@@ -14,8 +14,7 @@ import pytest
 import torture
 from conftest import Run, process
 from simulated import prompts
-from test_collect_plan import KEY, suite_file
-from test_collect_store import lines
+from torture import KEY, lines, suite_file
 
 from fingerprint.cli.collect import _progress
 from fingerprint.collect import Settings, limits, live

@@ -12,8 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import torture
-from test_collect_plan import suite_file
-from test_collect_store import lines
+from torture import lines, suite_file
 
 import fingerprint
 from fingerprint.outputs import read_outputs

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_collect_plan import suite_file
-from test_collect_store import lines
 from tokenizers import Tokenizer, models, pre_tokenizers
+from torture import lines, suite_file
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from fingerprint.collect import Collected, Sampling, Settings, collect

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torture import KEY, suite_file
 
 from fingerprint.collect import Sampling, Settings, estimate
 from fingerprint.collect.limits import Budget, Gate, backoff
@@ -23,16 +24,6 @@ from fingerprint.collect.providers import (
 )
 from fingerprint.collect.replies import Usage
 from fingerprint.errors import CollectError, ProbesError, UnknownNameError
-
-KEY = "sk-canary-0123456789"
-
-
-def suite_file(folder: Path, n: int = 3, name: str = "s", **more: Any) -> str:
-    path = folder / f"{name}.jsonl"
-    rows = [{"prompt_id": f"p{i}", "prompt": f"Question {i}?"} | more for i in range(n)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
-
 
 # --- plans
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_collect_plan import KEY, suite_file
+from torture import KEY, lines, suite_file
 
 from fingerprint.collect import Sampling, Settings
 from fingerprint.collect.answers import Answers
@@ -31,10 +31,6 @@ def clock() -> datetime:
 
 def asks(tmp_path: Path, n: int = 3, **more: Any) -> list[Ask]:
     return list(make_plan([suite_file(tmp_path, n)], Settings(**more)).asks())
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
 
 
 # --- appending

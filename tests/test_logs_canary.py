@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import LogsError
 from fingerprint.logs.accused import read_clusters
-from fingerprint.logs.canary import CanaryPlan, Slot, Terms, commit_to_key
+from fingerprint.logs.canary import CanaryPlan, Slot, Terms, commit_to_key, words_of
 from fingerprint.logs.detection import Detection, detect
 from fingerprint.logs.findings import answer, detection_to_dict
 from fingerprint.logs.planfile import (
@@ -170,6 +170,16 @@ def test_nothing_that_is_asked_raises(account: str, prompt: str) -> None:
     for text in (prompt, f"describe {NAMES[0]} {prompt}", HOSTILE + prompt):
         found = use.variant(account, text)
         assert found is None or found.text in found.slot.variants
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(codec="ascii"), max_size=60))
+def test_words_do_not_hang_on_the_alphabet_around_them(text: str) -> None:
+    assert [*words_of(text.lower()), "é"] == words_of(f"{text.lower()} é")
+
+
+def test_words_of_scripts_without_spaces_are_their_letters() -> None:
+    assert words_of("解释 2 api4x, don’t") == ["解", "释", "api", "x", "don", "t"]
 
 
 def test_a_variant_takes_the_place_of_another_outside_code() -> None:

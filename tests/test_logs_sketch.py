@@ -67,8 +67,9 @@ def test_a_prompt_keeps_the_same_sample_wherever_it_stands(tmp_path):
 
 
 def test_the_same_row_is_the_same_exchange(tmp_path):
-    rows = [row("a", 1, "one two three"), row("a", 1, "One, two: THREE!"), row("b", 1, "one two three"),
-            row("a", 2, "one two three"), row("a", 1, "one three two")]  # fmt: skip
+    texts = [("a", 1, "one two three"), ("a", 1, "One, two: THREE!"), ("b", 1, "one two three"),
+             ("a", 2, "one two three"), ("a", 1, "one three two")]  # fmt: skip
+    rows = [row(*text) for text in texts]
     found = sketch(tmp_path, rows)
     assert len(set(found.exchanges["id"].tolist())) == 4
     # A short prompt is one phrase; the words in another order are another.
@@ -139,7 +140,7 @@ def test_phrases_that_keep_company_are_a_template():
     accounts = np.arange(100, 110, dtype=np.uint64)
     rows = []
     for number, account in enumerate(accounts.tolist()):
-        rows += [(phrase, account, number) for phrase in (1, 2, 3)]  # one template of three phrases
+        rows += [(phrase, account, number) for phrase in (1, 2, 3, 4)]  # one template
         rows.append((50, account, 1000 + number))  # an idiom that stands alone
         rows += [(60 + k, account, 2000 + number) for k in range(2)]  # two phrases only
     rows.append((1, 100, 3000))  # a single phrase of the template is no use of it
@@ -147,7 +148,7 @@ def test_phrases_that_keep_company_are_a_template():
         shared([[r for r in rows if r[0] < 3], [r for r in rows if r[0] >= 3]]), accounts
     )
     assert found.n == 1 and found.keys.tolist() == [1]
-    assert found.phrases.tolist() == [1, 2, 3]
+    assert found.phrases.tolist() == [1, 2, 3, 4]
     assert found.ids[found.exchange].tolist() == list(range(10))
     assert found.account.tolist() == list(range(10))
     assert find_templates([], accounts).n == 0

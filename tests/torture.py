@@ -18,11 +18,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 LONGEST_LIFE = 120.0
 """Seconds after which a server ends by itself, whatever its test does."""
 MAX_BODY = 64 * 2**20
+KEY = "sk-canary-0123456789"
+"""What must reach no file, no log and no error."""
+
+
+def suite_file(folder: Path, n: int = 3, name: str = "s", **more: Any) -> str:
+    path = folder / f"{name}.jsonl"
+    rows = [{"prompt_id": f"p{i}", "prompt": f"Question {i}?"} | more for i in range(n)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,7 @@ from fingerprint.records import Outputs, Response
 
 KEY = bytes(range(32))
 LEVEL = 1e-3
-VARIANTS = (
-    ("for example", "for instance", "say", "to illustrate"),
-    ("in short", "in brief", "in a word", "to sum up"),
-    ("as a rule", "in general", "by and large", "for the most part"),
-)
+VARIANTS = (("for example", "for instance"), ("in short", "in brief"), ("as a rule", "in general"))
 LETTERS = ("bdfgklmnprstvz", "aeiou")
 
 
@@ -37,19 +33,21 @@ def words(n: int) -> list[str]:
     return list(found)
 
 
-def plan(slots: int, variants: int = 2, accounts: int = 25_000, controls: int = 0) -> CanaryPlan:
+def plan(slots: int, accounts: int = 25_000, controls: int = 0, number: int = 0) -> CanaryPlan:
+    """Make a plan; every number gives other choices."""
     made = tuple(
         Slot(
             id=f"slot-{i}",
             words=frozenset(("describe", word)),
-            variants=VARIANTS[i % len(VARIANTS)][:variants],
+            variants=VARIANTS[i % len(VARIANTS)],
             probes=(f"Describe a {word} to a child.",),
             why="fixed phrases of one meaning",
         )
         for i, word in enumerate(words(slots))
     )
     groups = {f"c{c}": [f"account-{c}-{a}" for a in range(accounts // 5)] for c in range(5)}
-    return CanaryPlan(draft_plan(Draft("bench", made, groups, 0, controls), KEY, "0" * 32), KEY)
+    draft = Draft("bench", made, groups, 0, controls)
+    return CanaryPlan(draft_plan(draft, KEY, f"{number:032x}"), KEY)
 
 
 def exact_power() -> None:
@@ -101,19 +99,18 @@ def simulated_power(runs: int) -> None:
 
 def false_positives(runs: int) -> None:
     """Print how often a clean suspect's p is small: every run has 1,000 arms served to nobody."""
-    use = plan(300, accounts=50, controls=1000)
     for name, usual in (("equal", 0.5), ("skewed", 0.95)):
-        p = np.array([
-            value
-            for run in range(runs)
-            for value in detect(
-                use, answers(use, "c0", 0, usual, random.Random(run), "clean")
-            ).control_p
-        ])  # fmt: skip
+        listed: list[float] = []
+        for run in range(runs):
+            use = plan(300, accounts=50, controls=1000, number=run)
+            clean = answers(use, "c0", 0, usual, random.Random(run), "clean")
+            listed += detect(use, clean).control_p
+        p = np.array(listed)
         rates = ", ".join(f"{(p <= a).mean():.5f} at {a:g}" for a in (0.05, 0.01, 0.001))
         print(f"false positives, {name} preference, {len(p):,} keys: {rates}")
     smallest = []
-    for run in range(20 * runs):
+    for run in range(10 * runs):
+        use = plan(300, accounts=50, number=10_000 + run)
         suspect = answers(use, "c1", 0, 0.8, random.Random(10_000 + run), "clean")
         smallest.append(min(f.p_adjusted for f in detect(use, suspect).findings))
     rate = np.mean(np.array(smallest) <= 0.05)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fingerprint.errors import LogsError
-from fingerprint.tokens import grammar_for
+from fingerprint.tokens import UNICODE
 
 HEAD, TAIL = 160, 80
 """Characters of a prompt that are looked at, at its start and its end: a request's cost is bounded
@@ -28,6 +28,8 @@ CANDIDATES = 16
 """Slots that one word of a prompt may call up."""
 CONTROL, BUCKET = "control", "bucket"
 _BEFORE_UNSPACED = "\u0e00"
+_GAPS = {code: " " for code in range(128) if not chr(code).isalpha()}
+_APOSTROPHE = re.compile("['’]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +226,11 @@ def looked_at(prompt: str) -> str:
 
 
 def words_of(lower: str) -> list[str]:
-    """Cut a text in lower case into words as the rest of the project does."""
-    return grammar_for(lower).tokens.findall(lower)
+    """Cut a text in lower case into its runs of letters, in scripts without spaces into letters."""
+    if lower.isascii():  # a third of the time of a pattern, and most of what a request costs
+        return lower.translate(_GAPS).split()
+    tokens = UNICODE.tokens.findall(lower)
+    return [w for token in tokens for w in _APOSTROPHE.split(token) if w.isalpha()]
 
 
 def anchors(slots: tuple[Slot, ...]) -> dict[str, tuple[int, ...]]:

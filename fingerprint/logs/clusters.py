@@ -34,6 +34,8 @@ PROMPT_LEVEL = 0.01
 """Clusters whose prompts do not pass this are not measured further; their p is 1."""
 MIN_SEEDS = 2
 """Linked accounts that must use a template for it to say that others belong to them."""
+OWN_SHARE = 0.3
+"""... and the least share of all its users that they must be."""
 LINKED = ("payment_hash", "ip", "asn")
 
 
@@ -128,7 +130,7 @@ def _measure(
     if tested.p < 1:
         explained = looks_like(measured)
     if tested.p < 1 and explained is None:
-        aside = own_parts(people, tested.named, _uses(rows, tested.named, len(people)))
+        aside = own_parts(people, tested.named, _uses(rows, tested, len(people)))
         rest = Family(family.templates, family.accounts[~aside[family.accounts]])
         again = None
         if aside.any() and len(rest.accounts) >= MIN_ACCOUNTS_A_CLUSTER:
@@ -139,17 +141,16 @@ def _measure(
             explained = looks_like(measured)
         elif aside.any():
             explained = SEVERAL
-    rows = _of(rows, tested.named)
     return Cluster(
         accounts=tested.named,
         group=family.accounts,
-        templates=family.templates,
+        templates=tested.templates,
         channels=tested.channels,
         p=tested.p,
         q=1.0,
         habits=measured,
         looks_like=explained,
-        rows=rows,
+        rows=_own_rows(rows, tested),
         shared=tested.shared,
     )
 
@@ -164,6 +165,8 @@ class _Tested:
     """Accounts that something besides prompts links."""
     p: float
     named: Ints
+    templates: Ints
+    """Templates of the family that go with the linked accounts."""
 
 
 def _test(
@@ -183,8 +186,8 @@ def _test(
     if others["synchrony"].p < nulls.GROUP_LEVEL:
         seeds[in_step] = True
     p = nulls.combined(prompt, list(others.values()))
-    named = _named(use, family, seeds) if p < 1 else accounts
-    return _Tested({"prompts": prompt, **others}, shared, seeds, p, named)
+    named, own = _named(use, family, seeds) if p < 1 else (accounts, family.templates)
+    return _Tested({"prompts": prompt, **others}, shared, seeds, p, named, own)
 
 
 def _habits(
@@ -192,9 +195,9 @@ def _habits(
 ) -> Habits:
     named = _mask(people, tested.named)
     everyone = np.asarray(use.sum(axis=0)).ravel()
-    together = np.asarray(use[family.accounts].sum(axis=0)).ravel()
+    together = np.asarray(use[tested.named].sum(axis=0)).ravel()
     return habits(
-        _once(_of(rows, tested.named)),
+        _once(_own_rows(rows, tested)),
         tested.named,
         people.exchanges[tested.named],
         float(tested.seeds[family.accounts].mean()),
@@ -211,8 +214,15 @@ def _of(rows: Columns, accounts: Ints) -> Columns:
     return {name: column[kept] for name, column in rows.items()}
 
 
-def _uses(rows: Columns, named: Ints, accounts: int) -> Uses:
-    mine = _of(rows, named)
+def _own_rows(rows: Columns, tested: _Tested) -> Columns:
+    """Keep the rows of the named accounts that use the templates that go with them."""
+    mine = _of(rows, tested.named)
+    kept = np.isin(mine["template"], tested.templates)
+    return {name: column[kept] for name, column in mine.items()}
+
+
+def _uses(rows: Columns, tested: _Tested, accounts: int) -> Uses:
+    mine = _own_rows(rows, tested)
     return uses(mine["template"].astype(np.int64), mine["account"].astype(np.int64), accounts)
 
 
@@ -234,17 +244,20 @@ def _links(people: Population, members: Bools) -> tuple[dict[str, Channel], dict
     return channels, shared, linked & members
 
 
-def _named(use: sparse.csr_matrix, family: Family, seeds: Bools) -> Ints:
-    """Return the accounts of a family that use the templates of those that other channels link.
+def _named(use: sparse.csr_matrix, family: Family, seeds: Bools) -> tuple[Ints, Ints]:
+    """Return the accounts and the templates that go with those that other channels link.
 
-    A crowd that shares prompts with a team is not accused of the team's cards.
+    A crowd that shares prompts with a team is not accused of the team's cards: whoever uses what
+    the linked accounts use, and few others do, belongs to them.
     """
     if not seeds.any():
-        return family.accounts
-    columns = use.tocsc()
-    common = np.asarray(columns[:, family.templates][seeds].sum(axis=0)).ravel() >= MIN_SEEDS
-    rows, value, count = odds(columns, family.templates[common], seeds)
-    return np.intersect1d(rows[sure(value, count)], family.accounts)
+        return family.accounts, family.templates
+    columns = use.tocsc()[:, family.templates]
+    everyone = np.asarray(columns.sum(axis=0)).ravel()
+    linked = np.asarray(columns[seeds].sum(axis=0)).ravel()
+    own = family.templates[(linked >= MIN_SEEDS) & (linked >= OWN_SHARE * everyone)]
+    rows, value, count = odds(use.tocsc(), own, seeds)
+    return np.intersect1d(rows[sure(value, count)], family.accounts), own
 
 
 def _once(rows: Columns) -> Columns:

@@ -29,8 +29,7 @@ class Habits:
     linked: float
     """Share of the accounts found together that something besides prompts links."""
     specific: float
-    """Of the accounts of the whole log that use the templates, the share that was found together;
-    the mean over the cluster's exchanges."""
+    """Share of the cluster's accounts among all that use a template: mean over its exchanges."""
     templates: int
     template_exchanges: int
     purity: float
@@ -45,6 +44,8 @@ class Habits:
     """Networks that these addresses belong to."""
     elsewhere: float
     """Share of accounts that have used an address outside these as well."""
+    own: float
+    """Share of accounts that have used an address which no other account of the cluster has."""
     week_hours: int
     """Hours of the week, of 168, that hold 80 % of these exchanges."""
     days: int
@@ -89,8 +90,8 @@ LOOKALIKES = (
     ),
     LookAlike(
         "crowd around a team",
-        "fewer than half of those who share the prompts share anything else",
-        lambda h: h.linked < 0.5,
+        "fewer than two in five of those who share the prompts share anything else",
+        lambda h: h.linked < 0.4,
     ),
     LookAlike(
         "batch labelling or another pipeline of one organisation",
@@ -111,6 +112,12 @@ LOOKALIKES = (
         "event",
         "one place within three days, own addresses at other times",
         lambda h: _one_place(h) and h.elsewhere >= 0.5 and h.days <= 3,
+    ),
+    LookAlike(
+        "people of a few places",
+        "a few addresses reach most accounts, and most also come from an address of their own, as "
+        "students, staff or guests do from home",
+        lambda h: h.addresses is not None and h.addresses <= FEW_ADDRESSES and h.own >= 0.5,
     ),
     LookAlike(
         "product with a fixed scaffold",
@@ -164,7 +171,7 @@ def habits(
     linked : float
         Share of the accounts found together that cards, addresses, networks or minutes link.
     specific : array of float
-        Share of each template's accounts that was found together, by the template's row.
+        Share of the cluster's accounts among those of each template, by the template's row.
     cards, addresses : tuple of arrays
         Value and account of each link of a member.
     network : array of int
@@ -177,6 +184,7 @@ def habits(
     pairs = np.unique(prompt * np.int64(len(members) + 1) + place)
     askers = np.bincount(pairs // (len(members) + 1), minlength=int(prompt.max(initial=-1)) + 1)
     chosen = _covering(*addresses, len(members), 0.8, FEW_ADDRESSES + 1)
+    alone = np.bincount(addresses[0], minlength=1)[addresses[0]] == 1
     outside = ~np.isin(addresses[0], chosen)
     return Habits(
         accounts=len(members),
@@ -190,6 +198,7 @@ def habits(
         addresses=len(chosen) if len(addresses[0]) else None,
         networks=len({int(network[address]) for address in chosen}),
         elsewhere=len(np.unique(addresses[1][outside])) / max(len(members), 1),
+        own=len(np.unique(addresses[1][alone])) / max(len(members), 1),
         week_hours=_most_of((time // HOUR_MS) % 168),
         days=_most_of(time // DAY_MS),
     )

@@ -171,7 +171,7 @@ def shared_links(
         else:
             many = 1.0
     else:
-        expected, observed = float((size[tested] * at_most).sum()), int(inside[tested].sum())
+        expected, observed = float(size[beyond].sum() * at_most), int(inside[beyond].sum())
         many = 1.0
     p = min(2 * min(few, many), 1.0)
     return Channel(p, _reach(links, members, beyond), float(observed), expected), beyond

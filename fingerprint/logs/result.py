@@ -120,7 +120,8 @@ def signals(scan: Scan, cluster: Cluster) -> dict[str, Any]:
         "verbatim": rounded(habits.verbatim),
         "payers": habits.payers,
         "addresses_for_most": habits.addresses,
-        "own_addresses_elsewhere": rounded(habits.elsewhere),
+        "other_addresses": rounded(habits.elsewhere),
+        "own_addresses": rounded(habits.own),
         "week_hours": habits.week_hours,
         "days": habits.days,
     }

@@ -18,6 +18,7 @@ from fingerprint.outputs.files import excerpt, show
 from fingerprint.outputs.items import Found, Rejected
 from fingerprint.outputs.jsonl import parsed_lines
 from fingerprint.report.safe import is_safe
+from fingerprint.tokens import grammar_for
 
 MOST_VARIANTS = 8
 MOST_PROBES = 10_000
@@ -120,7 +121,8 @@ def _meant(variant: str) -> list[str]:
     """List what in a phrase could change a fact: digits and words that turn its meaning."""
     lower = unicodedata.normalize("NFKC", variant).lower().replace("’", "'")
     digits = re.findall(r"\d+", lower)
-    return sorted([*digits, *(word for word in words_of(lower) if word in _WEIGHTY)])
+    words = grammar_for(lower).tokens.findall(lower)
+    return sorted([*digits, *(word for word in words if word in _WEIGHTY)])
 
 
 def slot_to_dict(slot: Slot) -> dict[str, Any]:
@@ -138,11 +140,11 @@ def slot_to_dict(slot: Slot) -> dict[str, Any]:
 
 
 def take_words(value: Any) -> list[str]:
-    """Take words as text or as a list of texts; punctuation does not count."""
+    """Take words as text or as a list of texts; numbers and punctuation do not count."""
     texts = [value] if isinstance(value, str) else take_list(value)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("expected words")
-    return [w for text in texts for w in words_of(text.lower()) if any(c.isalnum() for c in w)]
+    return [word for text in texts for word in words_of(text.lower())]
 
 
 def _texts(

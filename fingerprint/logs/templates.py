@@ -22,8 +22,8 @@ Ints32 = npt.NDArray[np.int32]
 
 MIN_ACCOUNTS = 3
 """Accounts that must have used a phrase, or a template."""
-MIN_PHRASES = 3
-"""Sampled phrases of a template: with one phrase in four sampled, about sixteen words."""
+MIN_PHRASES = 4
+"""Sampled phrases of a template: with one in four sampled, about twenty words; no idiom is."""
 MIN_HITS = 2
 COMPANY = 0.25
 """Phrases belong together where this share of either's exchanges holds both."""

@@ -7,6 +7,7 @@ open a request, and what belongs to programming, mathematics and so on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 

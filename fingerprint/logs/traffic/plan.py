@@ -105,7 +105,7 @@ class Plan:
         self.asked = [self.source(Asked(self.languages[name])) for name in LANGUAGES]
 
     def group_size(self, low: int, high: int) -> int:
-        """Draw how many accounts a look-alike group has: from low to high, or fewer if asked for."""
+        """Draw how many accounts a look-alike group has: low to high, or fewer if asked for."""
         return max(int(self.rng.integers(low, high) * self.crowd), 4)
 
     def source(self, source: Source) -> int:
