@@ -237,8 +237,8 @@ def _length(evidence: Evidence, found: Assessment) -> Alternative:
     gap = _years_off(evidence, found)
     if gap is not None and gap > ERA_GAP:
         why = (
-            f"the background is {gap:.1f} years off on average, where {ERA_GAP} are the most: models "
-            "of one era resemble each other"
+            f"the background is {gap:.1f} years off on average, where {ERA_GAP} are the most: "
+            "models of one era resemble each other"
         )
         return Alternative(name, Status.LIKELY, None, f"{why}; {spread}")
     if not 0.8 * low <= mine <= 1.25 * high:
