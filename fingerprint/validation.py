@@ -42,7 +42,7 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class AtSize:
-    """What so many prompts give: recall without a false alarm, and cost in bits."""
+    """What so many prompts give: recall at 1 % false pairs, and cost in bits."""
 
     prompts: int
     recall: float

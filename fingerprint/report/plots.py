@@ -92,7 +92,7 @@ def sample_size(points: Sequence[AtSize], source: str = "") -> Figure:
     listed = sorted(points, key=lambda point: point.prompts)
     figure, axes = _new(
         3.9,
-        "Recall without a false alarm (squares) and cost of the likelihood ratios in bits "
+        "Recall at 1% false pairs (squares) and cost of the likelihood ratios in bits "
         "(circles, lower is better) by number of prompts.",
         source,
     )
