@@ -23,8 +23,13 @@ library:
 
 calibration:
 	$(PY) -m benchmarks.lineage.fit $(DATA)
+	$(PY) -m benchmarks.lineage.evaluate --out fingerprint/data/validation.json
+	$(PY) tools/build_landmarks.py
+	$(PY) -m benchmarks.lineage.figures
 
 bench:
 	$(PY) -m benchmarks.speed --data $(DATA)/alpaca_eval
 	$(PY) -m benchmarks.lineage.evaluate $(DATA)
 	$(PY) -m benchmarks.lineage.labels $(DATA)
+	$(PY) -m benchmarks.identity $(DATA)
+	$(PY) -m benchmarks.peers.run $(DATA)
