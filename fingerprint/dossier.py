@@ -7,8 +7,6 @@ beyond it. `render` needs only these two; `write` computes them and adds the evi
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ from fingerprint.report.memo_pdf import memo_as_pdf
 from fingerprint.report.memo_word import memo_as_docx
 from fingerprint.report.serialise import dumps, verdict_to_dict
 from fingerprint.report.web_page import render_page
+from fingerprint.wholefile import PUBLIC, replacing
 
 VERDICT, EXHIBITS, PAGE, BUNDLE = "verdict.json", "exhibits.json", "report.html", "bundle.zip"
 MEMO = "memo"
@@ -178,15 +177,8 @@ def _make_folder(folder: Path) -> None:
 def _put(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file atomically."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.writelines((content,) if isinstance(content, bytes) else content)
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path, mode=PUBLIC) as out:
+            out.writelines((content,) if isinstance(content, bytes) else content)
     except OSError as error:
         raise ReportError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -13,7 +13,6 @@ import hmac
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fingerprint.errors import PackError
+from fingerprint.wholefile import PUBLIC, replacing
 
 MAX_PACK_BYTES = 1 << 29
 """About 400,000 responses."""
@@ -333,13 +333,5 @@ def _tag(key: bytes, manifest: Mapping[str, Any]) -> str:
 
 
 def _write(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".pack-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(target, mode=PUBLIC) as out:
+        out.write(data)

@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fingerprint.errors import BundleError
+from fingerprint.wholefile import PUBLIC, replacing
 
 MAX_BYTES = (1 << 32) - (1 << 24)
 """A zip without 64-bit extensions; outputs of about a million responses."""
@@ -65,20 +65,14 @@ def write(path: Path, files: Sequence[tuple[str, bytes | Path]]) -> None:
         cannot be read or written.
     """
     _check_names([name for name, _ in files], str(path))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".bundle-")
-    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as out:
+        with replacing(path, mode=PUBLIC) as out:
             entries = []
             for label, content in files:
                 entries.append(_add(out, label, content, str(path)))
             out.write(_directory(entries, out.tell()))
-        temporary.chmod(0o644)
-        temporary.replace(path)
     except OSError as error:
         raise BundleError(f"{path}: the bundle cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _add(out: BinaryIO, name: str, content: bytes | Path, path: str) -> Entry:

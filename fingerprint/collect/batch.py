@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import secrets as entropy
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from fingerprint.collect.replies import Blame, Failed, Usage
 from fingerprint.collect.runner import FEW_ATTEMPTS, Stopped
 from fingerprint.errors import CollectError
 from fingerprint.outputs.files import BadJson, parse_json, show
+from fingerprint.wholefile import replacing
 
 MOST_REQUESTS = 5_000
 MOST_BYTES = 50 * 2**20
@@ -68,17 +68,11 @@ class Ledger:
             self.path.unlink(missing_ok=True)
             return
         value = {"schema": SCHEMA, "batches": [asdict(batch) for batch in self.batches]}
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(value, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            with replacing(self.path, durable=True) as file:
+                file.write(json.dumps(value).encode())
         except OSError as error:
             raise CollectError(f"{show(self.path)}: cannot be written: {error.strerror}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def read_ledger(out: Path) -> Ledger:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from fingerprint.collect.providers import Protocol, Secrets, Target
 from fingerprint.collect.settings import SEED
 from fingerprint.errors import CollectError
 from fingerprint.outputs.files import BadJson, excerpt, parse_json, show
+from fingerprint.wholefile import replacing
 
 SCHEMA = "fingerprint.collect/1"
 SUFFIX = ".manifest.json"
@@ -103,18 +103,12 @@ class Manifest:
             "counts": self.counts,
         }
         text = self.secrets.hide(json.dumps(value, indent=1, ensure_ascii=False))
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8", errors="replace") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            with replacing(self.path, durable=True) as file:
+                file.write(f"{text}\n".encode("utf-8", "replace"))
         except OSError as error:
             raise CollectError(f"{show(self.path)}: cannot be written: {error.strerror}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def manifest_path(out: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fingerprint.logs.reading import BadRow, Tally, look_up, records
 from fingerprint.logs.schema import DEFAULT, Schema
 from fingerprint.outputs.files import show, without_surrogates
 from fingerprint.records import Problem
+from fingerprint.wholefile import replacing
 
 _READ = ("account_id", "prompt", "response")
 _NEEDED = "expected an account and a prompt as text"
@@ -57,9 +57,8 @@ def assign(
     """
     tally = Tally()
     groups: Counter[str] = Counter()
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with replacing(out) as file:
             for path in paths:
                 for row, record in records(path, schema, tally, _READ):
                     tally.rows += 1
@@ -70,17 +69,16 @@ def assign(
                     elif line:
                         groups[line.pop("group")] += 1
                         full = {"file": path.name, "row": row, **line}
-                        file.write(without_surrogates(json.dumps(full, ensure_ascii=False)) + "\n")
-        if tally.rows == tally.bad.total():
-            raise LogsError(
-                f"{show(paths[0])}: expected requests with {', '.join(_names(schema))}, found none "
-                f"among {tally.rows} rows; map the columns with --schema FILE"
-            )
-        temporary.replace(out)
+                        text = without_surrogates(json.dumps(full, ensure_ascii=False))
+                        file.write(f"{text}\n".encode())
+            if tally.rows == tally.bad.total():
+                wanted = ", ".join(_names(schema))
+                raise LogsError(
+                    f"{show(paths[0])}: expected requests with {wanted}, found none among "
+                    f"{tally.rows} rows; map the columns with --schema FILE"
+                )
     except OSError as error:
         raise LogsError(f"{show(out)}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return Assigned(
         requests=tally.rows,
         canaries=groups.total(),

@@ -20,6 +20,7 @@ from fingerprint.logs.scan import Scan
 from fingerprint.logs.sketch import SKETCH_VERSION
 from fingerprint.logs.tables import Columns
 from fingerprint.report.safe import clean
+from fingerprint.wholefile import replacing
 
 SCHEMA = "fingerprint.logs.clusters/1"
 DIGITS = 6
@@ -182,9 +183,9 @@ def write_result(scan: Scan, out: Path, page: str) -> dict[str, Path]:
     written = {}
     try:
         for name, text in files.items():
-            work = out / f".{name}.new"
-            work.write_text(text, encoding="utf-8")
-            written[name] = work.replace(out / name)
+            written[name] = out / name
+            with replacing(written[name]) as file:
+                file.write(text.encode())
     except OSError as error:
         raise LogsError(
             f"{out}: the results cannot be written: {error.strerror}; make room and run the same "

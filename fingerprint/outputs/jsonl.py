@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Iterable, Iterator
-from io import BufferedWriter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fingerprint.errors import OutputsError
 from fingerprint.outputs.check import REQUIRED
@@ -24,6 +22,7 @@ from fingerprint.outputs.files import (
 )
 from fingerprint.outputs.items import Found, Head, Importer, Item, Rejected
 from fingerprint.records import Outputs, Response
+from fingerprint.wholefile import replacing
 
 _OPTIONAL = ("domain", "language", "system", "finish_reason", "served_model")
 
@@ -80,26 +79,20 @@ def write_jsonl(path: str | Path, outputs: Outputs | Iterable[Outputs]) -> None:
     several = (outputs,) if isinstance(outputs, Outputs) else tuple(outputs)
     if not any(one.responses for one in several):
         raise OutputsError(f"{show(path)}: there is no response to write")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as plain:
+        with replacing(path, durable=True) as plain:
             if path.name.endswith(".gz"):
                 with gzip.GzipFile("", "wb", fileobj=plain, mtime=0) as packed:
                     _write(packed, several)
             else:
                 _write(plain, several)
-            plain.flush()
-            os.fsync(plain.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise OutputsError(f"{show(path)}: cannot be written: {error.strerror}") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise OutputsError(f"{show(path)}: a field is no JSON: {excerpt(error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _write(file: BufferedWriter | gzip.GzipFile, several: Iterable[Outputs]) -> None:
+def _write(file: BinaryIO | gzip.GzipFile, several: Iterable[Outputs]) -> None:
     for outputs in several:
         shared = {
             name: value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy as np
 from fingerprint.errors import ProbesError
 from fingerprint.outputs.files import excerpt, load_document, show
 from fingerprint.probes.suite import GRAMMAR, check_grammar, probes_folder, read_suite
+from fingerprint.wholefile import replacing
 
 SCHEMA = "fingerprint.challenge/1"
 KIND = "challenge"
@@ -116,14 +116,11 @@ def save(challenge: Challenge, path: Path) -> None:
     ProbesError
         When it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(challenge.data)
-        temporary.replace(path)
+        with replacing(path) as file:
+            file.write(challenge.data)
     except OSError as error:
         raise ProbesError(f"{show(path)}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def revealed(path: Path) -> Challenge | None:
