@@ -1,4 +1,4 @@
-"""Canaries: exact power, power with skewed preferences, false positives, and the cost of a request.
+"""Canaries: exact power, power with skewed preferences, and false positives.
 
 Run by hand: ``python -m benchmarks.logs.canary_power``.
 """
@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
-import threading
-import time
 
 import numpy as np
 from scipy import stats
@@ -33,8 +30,8 @@ def words(n: int) -> list[str]:
     return list(found)
 
 
-def plan(slots: int, accounts: int = 25_000, controls: int = 0, number: int = 0) -> CanaryPlan:
-    """Make a plan; every number gives other choices."""
+def draft(slots: int, accounts: int, controls: int = 0) -> Draft:
+    """Draft a plan of five groups."""
     made = tuple(
         Slot(
             id=f"slot-{i}",
@@ -46,8 +43,12 @@ def plan(slots: int, accounts: int = 25_000, controls: int = 0, number: int = 0)
         for i, word in enumerate(words(slots))
     )
     groups = {f"c{c}": [f"account-{c}-{a}" for a in range(accounts // 5)] for c in range(5)}
-    draft = Draft("bench", made, groups, 0, controls)
-    return CanaryPlan(draft_plan(draft, KEY, f"{number:032x}"), KEY)
+    return Draft("bench", made, groups, 0, controls)
+
+
+def plan(slots: int, controls: int = 0, number: int = 0) -> CanaryPlan:
+    """Make a plan; every number gives other choices."""
+    return CanaryPlan(draft_plan(draft(slots, 50, controls), KEY, f"{number:032x}"), KEY)
 
 
 def exact_power() -> None:
@@ -79,7 +80,7 @@ def answers(
 def simulated_power(runs: int) -> None:
     """Print the power where one variant is liked more, without and with a background."""
     print(f"simulated power at p <= {LEVEL:g}, 500 slots of 2 variants, {runs} runs")
-    use = plan(500, accounts=50)
+    use = plan(500)
     for usual in (0.5, 0.8, 0.95):
         others = [answers(use, "c1", 0, usual, random.Random(b), f"b{b}") for b in range(5)]
         for absorbed in (0.05, 0.1, 0.2):
@@ -102,7 +103,7 @@ def false_positives(runs: int) -> None:
     for name, usual in (("equal", 0.5), ("skewed", 0.95)):
         listed: list[float] = []
         for run in range(runs):
-            use = plan(300, accounts=50, controls=1000, number=run)
+            use = plan(300, controls=1000, number=run)
             clean = answers(use, "c0", 0, usual, random.Random(run), "clean")
             listed += detect(use, clean).control_p
         p = np.array(listed)
@@ -110,66 +111,17 @@ def false_positives(runs: int) -> None:
         print(f"false positives, {name} preference, {len(p):,} keys: {rates}")
     smallest = []
     for run in range(10 * runs):
-        use = plan(300, accounts=50, number=10_000 + run)
+        use = plan(300, number=10_000 + run)
         suspect = answers(use, "c1", 0, 0.8, random.Random(10_000 + run), "clean")
         smallest.append(min(f.p_adjusted for f in detect(use, suspect).findings))
     rate = np.mean(np.array(smallest) <= 0.05)
     print(f"any of 5 keys named at 0.05 after Holm, {len(smallest)} clean suspects: {rate:.4f}")
 
 
-def speed(slots: int, calls: int) -> None:
-    """Print what a request costs, in one thread and in eight."""
-    use = plan(slots)
-    listed = words(slots)
-    fill = "Please keep to what is known and write for people who have never heard of it. "
-    prompts = {
-        "hit, 30 characters": [f"Describe a {word} to a child." for word in listed[:200]],
-        "hit, 8,000 characters": [f"Describe a {word}. " + fill * 100 for word in listed[:200]],
-        "no slot, 8,000 characters": [fill * 100 + str(i) for i in range(200)],
-    }
-    print(f"cost of CanaryPlan.variant, {slots:,} slots, 25,000 accounts, {calls:,} calls a row")
-    for name, asked in prompts.items():
-        for threads in (1, 8):
-            start, spent = time.perf_counter(), time.process_time()
-            took = _timed(use, asked, calls // threads, threads)
-            wall, cpu = time.perf_counter() - start, time.process_time() - spent
-            took.sort()
-            at = {q: took[int(q * (len(took) - 1))] / 1000 for q in (0.5, 0.99, 0.999)}
-            print(
-                f"  {name}, {threads} threads: median {at[0.5]:.1f}, p99 {at[0.99]:.1f}, p99.9 "
-                f"{at[0.999]:.1f} us of thread time; {1e6 * cpu / len(took):.1f} us CPU and "
-                f"{1e6 * wall / len(took):.1f} us wall a call, timing included"
-            )
-
-
-def _timed(use: CanaryPlan, prompts: list[str], calls: int, threads: int) -> list[int]:
-    """Return the CPU time of its thread that every call took, ns."""
-    found: list[list[int]] = [[] for _ in range(threads)]
-
-    def work(number: int) -> None:
-        clock, out = time.thread_time_ns, found[number]
-        for i in range(calls):
-            account, prompt = f"account-{i % 5}-{i % 4999}", prompts[i % len(prompts)]
-            start = clock()
-            use.variant(account, prompt)
-            out.append(clock() - start)
-
-    running = [threading.Thread(target=work, args=(i,)) for i in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    return [value for values in found for value in values]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--slots", type=int, default=2000, help="slots of the plan that is timed")
-    parser.add_argument("--calls", type=int, default=80_000)
     options = parser.parse_args()
-    print(f"Python {sys.version.split()[0]}")
-    speed(options.slots, options.calls)
     exact_power()
     simulated_power(options.runs)
     false_positives(options.runs)

@@ -27,6 +27,11 @@ SEARCHED = 20_000
 CANDIDATES = 16
 """Slots that one word of a prompt may call up."""
 CONTROL, BUCKET = "control", "bucket"
+BLOCK = 64
+"""Bytes of a block of SHA-256, to which HMAC pads its key."""
+PIECE = 2047
+"""Most bytes that are hashed at once: from 2,048 on `hashlib` lets go of the interpreter's lock,
+and a thread that has to get it back waits for the others, for longer than hashing takes."""
 _BEFORE_UNSPACED = "\u0e00"
 _GAPS = {code: " " for code in range(128) if not chr(code).isalpha()}
 _APOSTROPHE = re.compile("['’]")
@@ -114,6 +119,36 @@ class Terms:
     sha256: str
 
 
+class Mac:
+    """HMAC-SHA-256 under one key, for many short messages; any thread may call it.
+
+    The same values as `hmac.digest`, which lets go of the interpreter's lock for every message.
+    The states after the padded key are kept and copied (RFC 2104, section 4).
+
+    Parameters
+    ----------
+    key : bytes
+        At most 64 bytes.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) > BLOCK:
+            raise ValueError(f"expected a key of at most {BLOCK} bytes, found {len(key)}")
+        padded = key.ljust(BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+
+    def digest(self, message: bytes) -> bytes:
+        """Return the 32 bytes of the code of a message."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        for start in range(0, len(message), PIECE):
+            inner.update(message[start : start + PIECE])
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class CanaryPlan:
     """A plan in use, with its key. Nothing changes after construction: any thread may call it.
 
@@ -136,8 +171,8 @@ class CanaryPlan:
                 f"({terms.key_commitment[:16]}...), found another; give its --key-file"
             )
         self.terms = terms
-        self._account_key = _derived(key, f"account {terms.nonce}")
-        self._choice_key = _derived(key, f"choice {terms.nonce}")
+        self._account_mac = account_mac(key, terms.nonce)
+        self._choice_mac = Mac(_derived(key, f"choice {terms.nonce}"))
         self._group_of = {
             bytes.fromhex(tag): name for name, tags in terms.groups.items() for tag in tags
         }
@@ -186,7 +221,7 @@ class CanaryPlan:
 
     def group(self, account: str) -> str | None:
         """Return the group that an account is served with."""
-        tag = tag_account(self._account_key, account)
+        tag = tag_account(self._account_mac, account)
         group = self._group_of.get(tag)
         if group is None and self.terms.buckets:
             return f"{BUCKET}-{int.from_bytes(tag, 'big') % self.terms.buckets}"
@@ -195,7 +230,7 @@ class CanaryPlan:
     def choice(self, group: str, slot: Slot, instance: str) -> int:
         """Return the number of the variant of a group: uniform, to within 2^-60, and keyed."""
         message = f"{group}\0{slot.id}\0{instance}".encode("utf-8", "replace")
-        digest = hmac.digest(self._choice_key, message, "sha256")
+        digest = self._choice_mac.digest(message)
         return int.from_bytes(digest[:8], "big") % len(slot.variants)
 
     def controls(self) -> Iterator[str]:
@@ -208,14 +243,14 @@ def commit_to_key(key: bytes, nonce: str) -> str:
     return _derived(key, f"commitment {nonce}").hex()
 
 
-def account_key(key: bytes, nonce: str) -> bytes:
-    """Return the key of the account tags of a plan."""
-    return _derived(key, f"account {nonce}")
+def account_mac(key: bytes, nonce: str) -> Mac:
+    """Return what makes the account tags of a plan."""
+    return Mac(_derived(key, f"account {nonce}"))
 
 
-def tag_account(key: bytes, account: str) -> bytes:
+def tag_account(mac: Mac, account: str) -> bytes:
     """Return the keyed tag of an account, 12 bytes."""
-    return hmac.digest(key, account.encode("utf-8", "replace"), "sha256")[:12]
+    return mac.digest(account.encode("utf-8", "replace"))[:12]
 
 
 def looked_at(prompt: str) -> str:

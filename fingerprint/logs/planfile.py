@@ -22,7 +22,7 @@ from fingerprint.logs.canary import (
     CanaryPlan,
     Slot,
     Terms,
-    account_key,
+    account_mac,
     anchors,
     commit_to_key,
     looked_at,
@@ -76,7 +76,7 @@ def draft_plan(draft: Draft, key: bytes, nonce: str) -> Terms:
     LogsError
         When an account is in two groups, a name is not allowed, or a slot breaks a rule.
     """
-    tags = account_key(key, nonce)
+    tags = account_mac(key, nonce)
     owner: dict[str, str] = {}
     groups: dict[str, list[str]] = {}
     for group, accounts in sorted(draft.groups.items()):
