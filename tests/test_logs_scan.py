@@ -11,14 +11,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from logs_data import ORGANIC, TRAFFIC, row, words, write_jsonl
 
 import fingerprint.logs.store as store
 from fingerprint.errors import LogsError
 from fingerprint.logs.engine import Local
-from fingerprint.logs.page import render
-from fingerprint.logs.result import dumps, scan_to_dict, write_result
+from fingerprint.logs.page import DAY_MS, render
+from fingerprint.logs.result import (
+    dumps,
+    moment,
+    one_each,
+    p_text,
+    rounded_p,
+    scan_to_dict,
+    write_result,
+)
 from fingerprint.logs.scan import memory_in_mb, scan
 from fingerprint.logs.tables import SketchError
 from fingerprint.logs.traffic import simulate
@@ -178,8 +187,6 @@ def test_a_full_disk_in_the_database_is_one_clear_error(tmp_path):
 
 
 def test_bad_rows_bad_files_and_duplicates_are_counted(tmp_path):
-    import numpy as np
-
     rng = np.random.default_rng(0)
     rows = [row(f"a{i % 40}", i * 60, words(rng, 20)) for i in range(400)]
     folder = tmp_path / "in"
@@ -275,6 +282,41 @@ def test_prompts_are_hashed_unless_asked_for(world, sketched, cli):
     assert shown and all(html.escape(html.unescape(text))[:100] in everything for text in shown)
 
 
+def test_examples_need_the_log_and_survive_a_bad_file_in_it(world, sketched, tmp_path, cli):
+    written = world[0]
+    ran = cli("logs", "scan", "--out", sketched, "--show-prompts")
+    assert ran.code == 0 and "give those of the log again" in ran.err
+    assert "<pre>" not in (sketched / "report.html").read_text()
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 but no more")
+    paths = (tmp_path / "a.parquet", written.folder)
+    ran = cli("logs", "scan", *paths, "--out", sketched, "--show-prompts")
+    assert ran.code == 0 and "a.parquet: cannot be read as Parquet" in ran.err
+    assert "<pre>" in (sketched / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(1.0, "1"), (0.0123, "0.012"), (4.56e-7, "4.6e-07"), (0.0, "< 1e-300")]
+)
+def test_p_values_in_words(p, text):
+    assert p_text(p) == text
+    assert rounded_p(p) == (p or 1e-300)
+
+
+def test_timelines_have_their_days_and_releases(world, sketched):
+    found = scan([], sketched, releases=["2026-03-06"])
+    page = render(found, {})
+    cluster = next(c for c in found.clusters if c.accused(0.01))
+    text = html.unescape(page)
+    days = np.bincount(one_each(cluster.rows)["time"] // DAY_MS - found.span[0] // DAY_MS)
+    drawn = re.findall(r"<title>\d{4}-\d\d-\d\d: ([\d,]+)</title>", page.split("</svg>")[0])
+    assert [int(n.replace(",", "")) for n in drawn][: len(days)] == days.tolist()
+    assert f"busiest day: {days.max():,}<" in text
+    assert page.count('class="mark"') == len(found.accused())
+    assert text.count("Release 2026-03-06: ") == len(found.accused())
+    for day in (found.span[0], found.span[1]):
+        assert f">{moment(day)[:10]}</text>" in page
+
+
 def test_tables_of_accounts_and_evidence(world, tmp_path):
     _, truth, found, _ = world
     write_result(found, tmp_path, "page")
@@ -314,8 +356,6 @@ def test_the_command_line(world, sketched, cli):
 
 
 def test_a_log_without_cards_and_addresses_says_what_it_cannot_see(tmp_path):
-    import numpy as np
-
     rng = np.random.default_rng(0)
     path = write_jsonl(
         tmp_path / "a.jsonl", [row(f"a{i % 30}", i * 50, words(rng, 15)) for i in range(300)]

@@ -75,7 +75,9 @@ def main() -> None:
     once = CanaryPlan(draft_plan(made, KEY, NONCE), KEY)
     each = replace(made, slots=tuple(replace(slot, per_prompt=True) for slot in made.slots))
     anew = CanaryPlan(draft_plan(each, KEY, NONCE), KEY)
-    print("| prompt calls up | choice | threads | CPU median | p90 | p99 | wall median | p90 | p99 |")
+    print(
+        "| prompt calls up | choice | threads | CPU median | p90 | p99 | wall median | p90 | p99 |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, asked in prompts(options.slots).items():
         for choice, use in (("a slot", once), ("a prompt", anew)):

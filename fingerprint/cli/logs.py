@@ -90,6 +90,10 @@ def scan_command(
     examples = example_prompts(found, paths or [], columns) if show_prompts else {}
     written = write_result(found, out, render(found, examples))
     _complain(found)
+    if show_prompts and found.accused() and not examples:
+        note(
+            "--show-prompts: the files given hold none of the prompts; give those of the log again"
+        )
     if output_format is Format.JSON:
         sys.stdout.write(dumps(scan_to_dict(found)))
     else:

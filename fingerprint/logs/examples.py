@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
+from fingerprint.errors import LogsError
 from fingerprint.logs.reading import Tally, read_rows
 from fingerprint.logs.result import cluster_id
 from fingerprint.logs.scan import Scan
@@ -31,7 +33,7 @@ def example_prompts(
     """Return prompts of accused clusters by cluster id and template, from one more pass over files.
 
     The prompts are those with the smallest exchange ids, so they do not depend on the order of
-    files.
+    files. Files that cannot be read, and those not among the paths, have none to show.
     """
     wanted: dict[int, list[tuple[str, int]]] = {}
     for number, cluster in enumerate(scan.clusters):
@@ -46,10 +48,12 @@ def example_prompts(
     found: dict[int, str] = {}
     sketcher = Sketcher()
     for path in log_files(paths) if len(ids) else []:
-        for rows in read_rows(path, schema, Tally()):
-            seen = sketcher.ids(rows)
-            for row in np.flatnonzero(np.isin(seen, ids)).tolist():
-                found[int(seen[row])] = rows.prompt[row][:LONGEST]
+        # What cannot be read the scan has told already; it is no reason to lose the results.
+        with suppress(LogsError):
+            for rows in read_rows(path, schema, Tally()):
+                seen = sketcher.ids(rows)
+                for row in np.flatnonzero(np.isin(seen, ids)).tolist():
+                    found[int(seen[row])] = rows.prompt[row][:LONGEST]
     out: dict[tuple[str, int], list[str]] = {}
     for exchange in sorted(found):
         for place in wanted[exchange]:

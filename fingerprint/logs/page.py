@@ -15,15 +15,32 @@ from fingerprint import __version__
 from fingerprint.logs.clusters import Cluster
 from fingerprint.logs.examples import TEMPLATES_SHOWN, busiest_templates
 from fingerprint.logs.purpose import PURPOSES
-from fingerprint.logs.releases import release_time
-from fingerprint.logs.result import CHANNEL_NAMES, cluster_id, coverage, moment, one_each
+from fingerprint.logs.releases import after_release, release_time
+from fingerprint.logs.result import (
+    CHANNEL_NAMES,
+    cluster_id,
+    coverage,
+    moment,
+    one_each,
+    p_text,
+)
 from fingerprint.logs.scan import Scan
 from fingerprint.logs.templates import Ints
 from fingerprint.report.safe import clean
 
 ACCOUNTS_SHOWN = 60
 DAY_MS = 86_400_000
-_WIDTH, _HEIGHT = 900, 130
+COUNTED = {
+    "prompts": "accounts that use the template with the smallest p",
+    "payment_hash": "cards that two or more of the accounts pay with",
+    "ip": "addresses that two or more of the accounts have",
+    "asn": "accounts in the networks that many of them share",
+    "synchrony": "pairs of accounts in the same five minutes",
+    "takeovers": "accounts that began as another fell silent",
+}
+"""What the counts of each channel are of."""
+_WIDTH, _HEIGHT, _TOP, _BOTTOM = 900, 130, 26, 30
+_LEFT, _ROW = 64, 24
 
 
 def render(scan: Scan, examples: Mapping[tuple[str, int], Sequence[str]]) -> str:
@@ -51,8 +68,8 @@ def render(scan: Scan, examples: Mapping[tuple[str, int], Sequence[str]]) -> str
         clusters=len(scan.clusters),
         exchanges=f"{scan.exchanges:,}",
         accounts=f"{len(scan.people):,}",
-        first=moment(scan.span[0]),
-        last=moment(scan.span[1]),
+        first=moment(scan.span[0])[:10],
+        last=moment(scan.span[1])[:10],
         fdr=f"{scan.fdr:g}",
         shown=bool(examples),
         limitations=scan.limitations,
@@ -81,12 +98,13 @@ def _accused(
         "n_exchanges": f"{int(scan.people.exchanges[cluster.accounts].sum()):,}",
         "template_exchanges": f"{len(rows['time']):,}",
         "n_templates": len(cluster.templates),
-        "p": f"{cluster.p:.1e}",
-        "q": f"{cluster.q:.1e}",
+        "p": p_text(cluster.p),
+        "q": p_text(cluster.q),
         "channels": [
             {
                 "name": CHANNEL_NAMES[kind],
-                "p": f"{channel.p:.1e}",
+                "counted": COUNTED[kind],
+                "p": p_text(channel.p),
                 "reach": f"{channel.reach:.0%}",
                 "observed": f"{channel.observed:,.0f}",
                 "expected": f"{channel.expected:,.1f}",
@@ -94,6 +112,10 @@ def _accused(
             for kind, channel in cluster.channels.items()
         ],
         "facts": _facts(cluster, rows["purpose"], coverage(rows)),
+        "releases": [
+            (about["release"], {k: f"{n:,}" for k, n in about.items() if type(n) is int})
+            for about in (after_release(rows, release) for release in scan.releases)
+        ],
         "days": _days(rows["time"], scan.span, scan.releases),
         "week": _week(rows["time"]),
         "templates": [
@@ -138,7 +160,7 @@ def _other(scan: Scan, cluster: Cluster) -> dict[str, str]:
     return {
         "id": cluster_id(scan, cluster),
         "n_accounts": f"{len(rows):,}",
-        "q": f"{cluster.q:.1e}",
+        "q": p_text(cluster.q),
         "name": name,
         "why": why,
     }
@@ -162,38 +184,61 @@ def _days(times: Ints, span: tuple[int, int], releases: Sequence[str]) -> Any:
     first = span[0] // DAY_MS
     counts = np.bincount(times // DAY_MS - first, minlength=span[1] // DAY_MS - first + 1)
     step, most = _WIDTH / len(counts), max(int(counts.max()), 1)
-    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 20}" role="img" aria-label="exchanges a day">']
+    floor = _TOP + _HEIGHT
+    parts = [
+        f'<svg viewBox="0 0 {_WIDTH} {floor + _BOTTOM}" role="img" aria-label="exchanges a day">'
+    ]
     for day, count in enumerate(counts.tolist()):
         height = _HEIGHT * count / most
-        date = datetime.fromtimestamp((first + day) * 86_400, UTC).strftime("%Y-%m-%d")
         parts.append(
-            f'<rect class="bar" x="{day * step:.1f}" y="{_HEIGHT - height:.1f}" '
+            f'<rect class="bar" x="{day * step:.1f}" y="{floor - height:.1f}" '
             f'width="{max(step - 1, 0.5):.1f}" height="{height:.1f}">'
-            f"<title>{date}: {count:,}</title></rect>"
+            f"<title>{_date(first + day)}: {count:,}</title></rect>"
         )
-        if day % max(len(counts) // 8, 1) == 0:
-            parts.append(f'<text x="{day * step:.1f}" y="{_HEIGHT + 14}">{date}</text>')
-    parts.append(f'<text x="0" y="10">{most:,}</text>')
+    # Three dates fit on a telephone, too; every bar has its own as a title.
+    middle, last = (len(counts) - 1) // 2, len(counts) - 1
+    dated = {0: (0.0, "start"), last: (float(_WIDTH), "end")}
+    if middle not in dated:
+        dated[middle] = ((middle + 0.5) * step, "middle")
+    for day, (x, anchor) in dated.items():
+        parts.append(
+            f'<text x="{x:.1f}" y="{floor + 24}" text-anchor="{anchor}">{_date(first + day)}</text>'
+        )
+    parts.append(f'<text x="0" y="20">busiest day: {most:,}</text>')
     for release in releases:
         x = (release_time(release) / DAY_MS - first) * step
         if 0 <= x <= _WIDTH:
-            parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}"/>')
+            parts.append(
+                f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{floor}">'
+                f"<title>release</title></line>"
+            )
     parts.append("</svg>")
     return Markup("".join(parts))  # noqa: S704 - numbers and dates of our own only
 
 
+def _date(day: int) -> str:
+    """Return a day since 1970 as ISO date."""
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
+
+
 def _week(times: Ints) -> Any:
-    """Draw the hours of the week as a grid, darker where more is asked."""
+    """Draw the hours of the week as a grid, stronger where more is asked."""
     hour = (times // 3_600_000 + 72) % 168  # 1970 began on a Thursday
     counts = np.bincount(hour, minlength=168).reshape(7, 24)
-    most = max(int(counts.max()), 1)
-    parts = ['<svg viewBox="0 0 900 130" role="img" aria-label="hours of the week">']
+    most, step = max(int(counts.max()), 1), (_WIDTH - _LEFT) / 24
+    parts = [
+        f'<svg viewBox="0 0 {_WIDTH} {7 * _ROW + _BOTTOM}" role="img" '
+        'aria-label="hours of the week">'
+    ]
     for day, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")):
-        parts.append(f'<text x="0" y="{day * 16 + 12}">{name}</text>')
+        parts.append(f'<text x="0" y="{day * _ROW + 18}">{name}</text>')
         for at, count in enumerate(counts[day].tolist()):
             parts.append(
-                f'<rect class="hot" x="{36 + at * 36}" y="{day * 16}" width="35" height="15" '
+                f'<rect class="hot" x="{_LEFT + at * step:.1f}" y="{day * _ROW}" '
+                f'width="{step - 1:.1f}" height="{_ROW - 1}" '
                 f'fill-opacity="{count / most:.2f}"><title>{name} {at}:00: {count:,}</title></rect>'
             )
-    parts.append('<text x="36" y="126">0:00</text><text x="468" y="126">12:00</text></svg>')
+    for at in range(0, 24, 6):
+        parts.append(f'<text x="{_LEFT + at * step:.1f}" y="{7 * _ROW + 24}">{at}:00</text>')
+    parts.append("</svg>")
     return Markup("".join(parts))  # noqa: S704 - numbers of our own only

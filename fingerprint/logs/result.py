@@ -14,6 +14,7 @@ import numpy as np
 from fingerprint import __version__
 from fingerprint.errors import LogsError
 from fingerprint.logs.clusters import Cluster
+from fingerprint.logs.picks import LEAST_P
 from fingerprint.logs.purpose import CAPABILITIES, PURPOSES
 from fingerprint.logs.releases import after_release
 from fingerprint.logs.scan import Scan
@@ -87,8 +88,8 @@ def _cluster(scan: Scan, cluster: Cluster) -> dict[str, Any]:
         "id": cluster_id(scan, cluster),
         "accounts": sorted(scan.names[int(a)] for a in scan.people.accounts[rows]),
         "n_exchanges": int(scan.people.exchanges[rows].sum()),
-        "p": rounded(cluster.p),
-        "q": rounded(cluster.q),
+        "p": rounded_p(cluster.p),
+        "q": rounded_p(cluster.q),
         "accused": cluster.accused(scan.fdr),
         "signals": signals(scan, cluster),
         "looks_like": None
@@ -101,7 +102,7 @@ def signals(scan: Scan, cluster: Cluster) -> dict[str, Any]:
     """Return all that was measured of a cluster: first the channels, then what describes it."""
     out: dict[str, Any] = {
         CHANNEL_NAMES[name]: {
-            "p": rounded(channel.p),
+            "p": rounded_p(channel.p),
             "reach": rounded(channel.reach),
             "observed": rounded(channel.observed),
             "expected": rounded(channel.expected),
@@ -159,6 +160,18 @@ def coverage(rows: Columns) -> float:
 def rounded(value: float) -> float:
     """Keep six significant digits: more would differ between machines and say nothing."""
     return float(f"{value:.{DIGITS}g}")
+
+
+def rounded_p(p: float) -> float:
+    """Keep six significant digits of a p-value; tails too small for a number are not 0."""
+    return rounded(max(p, LEAST_P))
+
+
+def p_text(p: float) -> str:
+    """Return a p-value or q-value in words."""
+    if p <= LEAST_P:
+        return f"< {LEAST_P:.0e}"
+    return f"{p:.2g}" if p >= 1e-3 else f"{p:.1e}"
 
 
 def dumps(data: Any) -> str:

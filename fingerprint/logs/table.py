@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fingerprint.logs.clusters import Cluster
-from fingerprint.logs.result import CHANNEL_NAMES, cluster_id
+from fingerprint.logs.result import CHANNEL_NAMES, cluster_id, p_text
 from fingerprint.logs.scan import Scan
 from fingerprint.report.page import show
 from fingerprint.report.safe import clean
@@ -46,7 +46,7 @@ def render_table(scan: Scan, written: Mapping[str, Path], console: Console) -> N
         table.add_row(
             cluster_id(scan, cluster)[:9],
             f"{len(rows):,}",
-            f"{cluster.q:.1e}",
+            p_text(cluster.q),
             ", ".join(_significant(cluster)) or "nothing",
             Text(_kind(scan, cluster)),
         )
