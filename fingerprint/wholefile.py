@@ -30,7 +30,13 @@ def replacing(path: Path, *, durable: bool = False, mode: int | None = None) -> 
     ------
     OSError
         When it cannot be written; what was there before is then untouched.
+
+    A device or a pipe is written into: it cannot be half there, and must not be replaced.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as file:
+            yield file
+        return
     # in the same folder, since a file can only be replaced by one of its own file system
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

@@ -296,6 +296,17 @@ def test_a_plan_tells_neither_accounts_nor_key(tmp_path: Path) -> None:
     assert commit_to_key(KEY + b"\0", NONCE) != commit_to_key(KEY, NONCE)
 
 
+def test_a_plan_in_use_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    write_plan(path, terms())
+    before = path.read_bytes()
+    write_plan(path, terms())
+    with pytest.raises(LogsError, match="a plan in use cannot be made again"):
+        write_plan(path, terms(controls=8))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_the_wrong_key_opens_nothing(tmp_path: Path) -> None:
     write_plan(tmp_path / "a.json", terms())
     with pytest.raises(LogsError, match="expected the key that the plan commits to"):
@@ -637,6 +648,15 @@ def test_plan_to_detection_on_the_command_line(cli: Any, case: Path) -> None:
     assert len(found["keys"]) == 2
     again = cli(*common, clean, "--format", "json")
     assert again.json() == found
+    rows = clean.read_text()
+    with clean.open("a") as file:
+        file.write(rows + "{broken\n")
+    repeated = cli(*common, clean, "--format", "json")
+    assert [k["p"] for k in repeated.json()["keys"]] == [k["p"] for k in found["keys"]]
+    assert repeated.json()["n_answers"] == found["n_answers"] == 60
+    assert "n.jsonl:121: not valid JSON" in repeated.err and "n.jsonl:61: " in repeated.err
+    assert "and 56 more; --strict stops at the first" in repeated.err
+    assert "n.jsonl:" in cli(*common, clean, "--strict").failed()
     unproven = cli(*common[:6], "--suspect", clean)
     assert "nothing shows that the plan is older" in unproven.err
 

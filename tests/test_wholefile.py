@@ -49,3 +49,24 @@ def test_the_longest_name_that_the_disk_takes_can_be_written(tmp_path: Path) -> 
     with replacing(path) as file:
         file.write(b"x")
     assert path.read_bytes() == b"x"
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with replacing(path) as file:
+            file.write(b"new")
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_device_is_an_error_and_stays_a_device() -> None:
+    with pytest.raises(OSError, match="No space left"), replacing(Path("/dev/full")) as file:
+        file.write(b"x")
+    assert Path("/dev/full").is_char_device()

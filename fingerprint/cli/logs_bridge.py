@@ -82,6 +82,7 @@ def bridge_command(
     from fingerprint.models import read_lineages
     from fingerprint.report import dumps
     from fingerprint.specs import Loader
+    from fingerprint.wholefile import replacing
 
     accounts = read_clusters(clusters)
     if cluster not in accounts:
@@ -121,7 +122,8 @@ def bridge_command(
     text = dumps(to_dict(done.found, done.about))
     if out is not None:
         try:
-            out.write_text(text, "utf-8")
+            with replacing(out) as file:
+                file.write(text.encode())
         except OSError as error:
             raise LogsError(f"{out}: cannot be written: {error.strerror}") from error
     if output_format is Format.JSON:

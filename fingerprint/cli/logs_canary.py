@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 
 ROWS_SHOWN = 12
+PROBLEMS_SHOWN = 5
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan.")]
 SecretOption = Annotated[Path, typer.Option("--key-file", help="File with the secret key.")]
@@ -218,11 +219,14 @@ def detect_command(
     path_of_answers = Path(suspect)
     if is_live(suspect, ()):
         path_of_answers = _ask(plan.terms, suspect, answers, samples, base_url)
+    answered = read_outputs(path_of_answers, strict=strict)
+    others = [o for p in background or () for o in read_outputs(p, strict=strict)]
+    _complain([*answered, *others])
     found = detect(
         plan,
-        _one(read_outputs(path_of_answers, strict=strict), path_of_answers, model),
+        _one(answered, path_of_answers, model),
         clusters=read_clusters(clusters) if clusters is not None else None,
-        background=[o for p in background or () for o in read_outputs(p, strict=strict)],
+        background=others,
         alpha=alpha,
     )
     committed = commitment is not None
@@ -250,6 +254,15 @@ def _ask(
     if done.missing:
         note(f"{done.missing:,} of {done.planned:,} answers are missing; run again to ask for them")
     return answers
+
+
+def _complain(outputs: list[Outputs]) -> None:
+    """Say on stderr which answers could not be used."""
+    problems = list(dict.fromkeys(p for one in outputs for p in one.problems))
+    for problem in problems[:PROBLEMS_SHOWN]:
+        note(str(problem))
+    if len(problems) > PROBLEMS_SHOWN:
+        note(f"and {len(problems) - PROBLEMS_SHOWN:,} more; --strict stops at the first")
 
 
 def _one(found: tuple[Outputs, ...], path: Path, model: str | None) -> Outputs:

@@ -38,6 +38,7 @@ from fingerprint.logs.slots import (
     take_words,
 )
 from fingerprint.outputs.files import excerpt, load_document, show
+from fingerprint.wholefile import replacing
 
 SCHEMA = "fingerprint.canary_plan/1"
 COMMITMENT = "fingerprint.canary_commitment/1"
@@ -104,8 +105,23 @@ def draft_plan(draft: Draft, key: bytes, nonce: str) -> Terms:
 
 
 def write_plan(path: str | Path, terms: Terms) -> None:
-    """Write a plan; the same terms give the same bytes."""
-    _write(Path(path), _canonical(to_dict(terms)))
+    """Write a plan; the same terms give the same bytes.
+
+    Raises
+    ------
+    LogsError
+        When it cannot be written, or something else is there: a plan that is lost cannot be made
+        again, and with it nothing that it served can be detected.
+    """
+    path, data = Path(path), _canonical(to_dict(terms))
+    if path.is_file():
+        before, _ = load_document(path)
+        if before != to_dict(terms):
+            raise LogsError(
+                f"{show(path)}: expected no file there, found one that is not this plan; a plan in "
+                "use cannot be made again: write to another place, or remove it yourself"
+            )
+    _write(path, data)
 
 
 def read_plan(path: str | Path) -> Terms:
@@ -231,7 +247,7 @@ def _check_terms(terms: Terms, where: str) -> None:
     if not terms.groups and not terms.buckets:
         raise LogsError(
             f"{where}: expected groups of accounts or buckets for all, found neither: nobody would "
-            "get a canary; give --clusters, --groups or --buckets"
+            "get a canary; give --clusters or --buckets"
         )
     tags = [tag for listed in terms.groups.values() for tag in listed]
     if len(set(tags)) < len(tags) or not all(re.fullmatch("[0-9a-f]{24}", tag) for tag in tags):
@@ -267,6 +283,7 @@ def _canonical(body: Any) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        path.write_bytes(data)
+        with replacing(path) as file:
+            file.write(data)
     except OSError as error:
         raise LogsError(f"{show(path)}: cannot be written: {error.strerror}") from error
