@@ -4,6 +4,7 @@ import gzip
 import hmac
 import json
 import random
+import re
 import statistics
 import sys
 import threading
@@ -23,6 +24,7 @@ from fingerprint.logs.accused import read_clusters
 from fingerprint.logs.canary import CanaryPlan, Mac, Slot, Terms, commit_to_key, words_of
 from fingerprint.logs.detection import Detection, detect
 from fingerprint.logs.findings import answer, detection_to_dict
+from fingerprint.logs.phrases import SEARCHED, Phrases
 from fingerprint.logs.planfile import (
     Draft,
     check_commitment,
@@ -199,6 +201,30 @@ def test_a_variant_takes_the_place_of_another_outside_code() -> None:
     chinese = Slot("z", frozenset("x"), ("比如", "例如"), ("x",), "")
     assert chinese.find("我们说例如这个") == 1
     assert chinese.place("比如", "我们说例如这个") == "我们说比如这个"
+
+
+PIECES = [
+    "for", " ", "example", "instance", "For", "EXAMPLE", "\n", "\t", "_", "a", "é", "’", "9", "in",
+    "brief", "short", "for example", "For\nInstance", "in  short", "IN BRIEF", "ſhort", "\u0130n", "ınstance", "\u00a0", "`", "\u2028", "K", "k",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.sampled_from([0, 1, 2]))
+def test_phrases_are_found_as_one_pattern_finds_them(text: str, kind: int) -> None:
+    variants = [("for example", "for instance"), ("in short", "in brief", "k k"), ("例如", "e.g.")]
+    bounded = {"例如": "例如", "e.g.": r"(?<!\w)e\.g\."}
+    whole = [bounded.get(v) or rf"(?<!\w){v}(?!\w)".replace(" ", r"\s+") for v in variants[kind]]
+    pattern = re.compile("|".join(f"({w})" for w in whole), re.IGNORECASE)
+    expected = [(*m.span(), (m.lastindex or 0) - 1) for m in pattern.finditer(text)]
+    assert list(Phrases(variants[kind]).spans(text)) == expected
+
+
+def test_a_response_is_searched_up_to_a_bound() -> None:
+    slot = slots(1)[0]
+    assert slot.find("x" * (SEARCHED - 12) + " for example") == 0
+    assert slot.find("x" * (SEARCHED - 11) + " for example") is None
+    assert slot.find("x" * (SEARCHED - 12) + " for examples") == 0
 
 
 def test_variant_is_fast_in_threads_and_always_the_same() -> None:

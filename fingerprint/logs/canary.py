@@ -17,13 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fingerprint.errors import LogsError
+from fingerprint.logs.phrases import Phrases
 from fingerprint.tokens import UNICODE
 
 HEAD, TAIL = 160, 80
 """Characters of a prompt that are looked at, at its start and its end: a request's cost is bounded
 however long its prompt."""
-SEARCHED = 20_000
-"""Characters of a response in which a variant is looked for."""
 CANDIDATES = 16
 """Slots that one word of a prompt may call up."""
 CONTROL, BUCKET = "control", "bucket"
@@ -32,7 +31,6 @@ BLOCK = 64
 PIECE = 2047
 """Most bytes that are hashed at once: from 2,048 on `hashlib` lets go of the interpreter's lock,
 and a thread that has to get it back waits for the others, for longer than hashing takes."""
-_BEFORE_UNSPACED = "\u0e00"
 _GAPS = {code: " " for code in range(128) if not chr(code).isalpha()}
 _APOSTROPHE = re.compile("['’]")
 
@@ -53,30 +51,28 @@ class Slot:
     probes: tuple[str, ...]
     why: str
     per_prompt: bool = False
-    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _phrases: Phrases = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        pattern = "|".join(f"({_bounded(variant)})" for variant in self.variants)
-        object.__setattr__(self, "_pattern", re.compile(pattern, re.IGNORECASE))
+        object.__setattr__(self, "_phrases", Phrases(self.variants))
 
     def find(self, response: str) -> int | None:
         """Return the number of the variant that a response has first, or None without any."""
-        found = self._pattern.search(response, 0, SEARCHED)
-        return None if found is None or found.lastindex is None else found.lastindex - 1
+        return next((number for _, _, number in self._phrases.spans(response)), None)
 
     def place(self, variant: str, response: str) -> str:
         """Put a variant where the response first has one of them outside code, else change nothing.
 
         The first letter keeps its case.
         """
-        for found in self._pattern.finditer(response, 0, SEARCHED):
-            before = response[: found.start()]
+        for start, end, _ in self._phrases.spans(response):
+            before = response[:start]
             line = before[before.rfind("\n") + 1 :]
             if before.count("```") % 2 or line.count("`") % 2:
                 continue
-            capital = found[0][0].isupper()
+            capital = response[start].isupper()
             said = variant[0].upper() + variant[1:] if capital else variant
-            return before + said + response[found.end() :]
+            return before + said + response[end:]
         return response
 
 
@@ -294,10 +290,3 @@ def _derived(key: bytes, use: str) -> bytes:
     """Derive a key for one use: what one gives away says nothing of another."""
     root = hashlib.sha256(key).digest()
     return hmac.digest(root, f"fingerprint canary/1 {use}".encode(), "sha256")
-
-
-def _bounded(variant: str) -> str:
-    """Return the pattern of a variant: whole words where its script puts spaces between them."""
-    pattern = r"\s+".join(map(re.escape, variant.split()))
-    start, end = (c.isalnum() and c < _BEFORE_UNSPACED for c in (variant[0], variant[-1]))
-    return (r"(?<!\w)" if start else "") + pattern + (r"(?!\w)" if end else "")
