@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -230,6 +231,64 @@ class Weights(LocalModel):
         """Return the tokens of an answer."""
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+    def greedy(self, prompts: Sequence[list[int]], most: int) -> list[list[int]]:
+        """Return the likeliest tokens after each prompt, up to where the weights end the text.
+
+        Parameters
+        ----------
+        prompts : sequence of list of int
+            Each with at least one token.
+        most : int
+            Tokens to write.
+        """
+        import torch
+
+        longest = max(map(len, prompts))
+        pad = self.pad_token
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in prompts])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in prompts])
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids.to(self.input_device),
+                attention_mask=mask.to(self.input_device),
+                max_new_tokens=most,
+                do_sample=False,
+                pad_token_id=pad,
+            )
+        ends = {self._tokenizer.eos_token_id}
+        rows: list[list[int]] = out[:, longest:].tolist()
+        return [row[: next((i for i, t in enumerate(row) if t in ends), None)] for row in rows]
+
+
+def load_tokenizer(folder: Path) -> Callable[[str], list[int]]:
+    """Return what turns a text into tokens, without a mark of the beginning.
+
+    Raises
+    ------
+    WeightsError
+        When the folder holds no tokenizer.
+    MissingExtraError
+        Without transformers.
+    """
+    try:
+        import transformers
+    except ImportError:
+        raise MissingExtraError("reading a tokenizer", "transformers", "local") from None
+    if not folder.is_dir():
+        raise WeightsError(f"{show(folder)}: no such folder; expected a tokenizer")
+    try:
+        known = transformers.AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{show(folder)}: the tokenizer cannot be loaded: {' '.join(str(error).split())[:300]}"
+        ) from error
+
+    def tokens(text: str) -> list[int]:
+        found: list[int] = known(text, add_special_tokens=False)["input_ids"]
+        return found
+
+    return tokens
 
 
 def _check(where: str, how: Loading) -> None:
