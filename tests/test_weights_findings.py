@@ -225,7 +225,8 @@ def test_score_writes_a_finding(
     base, _, made, texts = student
     path = tmp_path / "likelihood.json"
     ran = cli("score", "--model", f"local:{made}", "--base", f"local:{base}", "--out",
-              tmp_path / "s.jsonl", "--name", "mine", "--finding", path, *HOW, *options(texts))  # fmt: skip
+              tmp_path / "s.jsonl", "--name", "mine", "--finding", path, *HOW,
+              *options(texts))  # fmt: skip
     assert ran.code == 0, ran.err
     finding = read_finding(path)
     assert (finding.kind, finding.suspect) == ("likelihood", "mine")
