@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fingerprint.collect.local import LocalModel, _half_the_cores
-from fingerprint.errors import MissingExtraError, WeightsError
+from fingerprint.collect.local import LocalModel, default_device, load_weights
+from fingerprint.errors import CollectError, MissingExtraError, WeightsError
 from fingerprint.outputs.files import excerpt, show
 from fingerprint.weights.tensors import BYTES, read_tensors
 
@@ -151,30 +151,18 @@ class Weights(LocalModel):
     """
 
     def __init__(self, where: str, how: Loading) -> None:
-        try:
-            import torch
-            import transformers
-        except ImportError:
-            raise MissingExtraError("scoring weights", "torch, transformers", "local") from None
         _check(where, how)
         self._where = where
-        self.need = check_memory(Path(where), how) if Path(where).is_dir() else None
-        self._device = how.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(how.threads or _half_the_cores())
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
         try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(where)
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(
-                where, use_safetensors=True, **_options(how)
-            )
-            if how.device_map is None and how.dtype != "int8":
-                self._model.to(self._device)
-            self._model.eval()
-        except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-            raise WeightsError(
-                f"local:{where}: the weights cannot be loaded: {' '.join(str(error).split())[:300]}"
-            ) from error
+            self.need = check_memory(Path(where), how) if Path(where).is_dir() else None
+            self._tokenizer, self._model = load_weights(where, how.threads, _options(how))
+        except ImportError:
+            raise MissingExtraError("scoring weights", "torch, transformers", "local") from None
+        except CollectError as error:
+            raise WeightsError(str(error)) from error
+        self._device = how.device or default_device()
+        if how.device_map is None and how.dtype != "int8":
+            self._model.to(self._device)
 
     @property
     def model(self) -> Any:
@@ -298,8 +286,6 @@ def _check(where: str, how: Loading) -> None:
         )
     if how.tokens_a_batch < 1:
         raise WeightsError(f"--tokens-per-batch: expected at least 1, found {how.tokens_a_batch}")
-    if where.startswith((".", "/", "~")) and not Path(where).is_dir():
-        raise WeightsError(f"{show(where)}: no such folder; expected weights and tokenizer")
     if how.dtype == "int8" and find_spec("bitsandbytes") is None:
         raise MissingExtraError("--dtype int8", "bitsandbytes", "gpu")
     if (how.device_map or how.dtype == "int8") and find_spec("accelerate") is None:
@@ -312,7 +298,7 @@ def _options(how: Loading) -> dict[str, Any]:
 
     options: dict[str, Any] = {"dtype": how.dtype}
     if how.dtype == "int8":
-        options["dtype"] = "auto"
+        options["dtype"] = "float16"  # what is left of 8-bit weights is multiplied in it
         options["quantization_config"] = transformers.BitsAndBytesConfig(load_in_8bit=True)
     if how.device_map is not None:
         options["device_map"] = how.device_map
