@@ -30,6 +30,12 @@ LENGTH_GAP = 0.5
 ERA_GAP = 0.75
 """Years between the suspect and a background lineage's nearest version, at most, on average: older
 backgrounds pass the manner of a year off as teaching (docs/validation.md)."""
+_SAME_BASE = Alternative(
+    "same base",
+    Status.OPEN,
+    None,
+    "text cannot tell it; with both models' weights `fingerprint weights provenance` can",
+)
 EVEN = 1.0
 """Families of one vendor within this much z are equally close."""
 
@@ -48,6 +54,7 @@ def alternatives(
         Teachers of other vendors on the same prompts.
     """
     return (
+        _SAME_BASE,
         _same_weights(evidence, found),
         _third_teacher(evidence, found, rivals),
         _common_data(evidence, found),
@@ -79,7 +86,7 @@ def _same_weights(evidence: Evidence, found: Assessment) -> Alternative:
         name,
         Status.UNLIKELY,
         None,
-        f"{text}: too little for shared weights; a shared base stays open",
+        f"{text}: too little for shared weights",
     )
 
 

@@ -21,6 +21,7 @@ from fingerprint.panel import Panel
 from fingerprint.records import MIN_PROMPTS, MatrixRow, Verdict, VerdictLabel
 from fingerprint.specs import Loaded, Loader
 from fingerprint.verdict import Line, contenders, judge
+from fingerprint.weights.findings import Finding, read_finding
 
 SEED = 20260101
 Progress = Callable[[str, int, int], None]
@@ -38,6 +39,8 @@ class Question:
     seed: int
     draws: int
     unpaired: bool
+    findings: tuple[Finding, ...] = ()
+    """What the suspect's weights were found to say (``--weights``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def compare(
     unpaired: bool = False,
     strict: bool = False,
     prompts: Sequence[str] = (),
+    weights: Sequence[str | Path] = (),
 ) -> Verdict:
     """Compare a suspect with a teacher against a background of unrelated models.
 
@@ -88,6 +92,9 @@ def compare(
         Stop at the first bad line of the inputs.
     prompts : sequence of str
         Suites or files with the prompts that live models (``local:FOLDER``) are asked.
+    weights : sequence of path
+        Findings on the suspect's weights, as ``fingerprint score --finding`` and
+        ``fingerprint weights`` write them (docs/weights.md).
 
     Returns
     -------
@@ -109,6 +116,7 @@ def compare(
         unpaired=unpaired,
         strict=strict,
         prompts=prompts,
+        weights=weights,
     ).verdict
 
 
@@ -124,6 +132,7 @@ def examine(
     unpaired: bool = False,
     strict: bool = False,
     prompts: Sequence[str] = (),
+    weights: Sequence[str | Path] = (),
 ) -> Case:
     """Compare as `compare` does, and keep what the verdict rests on.
 
@@ -143,6 +152,7 @@ def examine(
         seed=seed,
         draws=draws,
         unpaired=unpaired,
+        findings=tuple(read_finding(Path(path)) for path in weights),
     )
     return answer(question, Loader(stated, key, strict, prompts=tuple(prompts)))
 
@@ -180,6 +190,7 @@ def answer(question: Question, loader: Loader, calibration: Calibration | None =
         inputs=run.sources,
         problems=run.problems,
         seed=question.seed,
+        findings=question.findings,
     )
     return Case(question, verdict, run, one, asked, loader)
 

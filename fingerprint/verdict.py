@@ -35,7 +35,13 @@ from fingerprint.records import (
     VerdictLabel,
 )
 from fingerprint.share import share_of
+from fingerprint.weights.findings import KINDS, Finding, measured, weigh
 
+OF_WEIGHTS = (
+    "What the suspect's weights say describes and warns: it is in no number of the answer, since "
+    "no models of known teachers have calibrated it. A student of a sibling of the teacher looks "
+    "like one of the teacher."
+)
 SAMPLING = ("temperature", "top_p", "top_k", "max_tokens")
 """Settings that both must share."""
 _SCALE = ((10.0, "weak"), (100.0, "moderate"), (1000.0, "moderately strong"), (1e4, "strong"))
@@ -70,6 +76,7 @@ def judge(
     inputs: Sequence[Source],
     problems: Sequence[Problem],
     seed: int,
+    findings: Sequence[Finding] = (),
 ) -> Verdict:
     """Judge one pair.
 
@@ -84,6 +91,8 @@ def judge(
     calibration : Calibration
     inputs, problems, seed
         For the record.
+    findings : sequence of Finding
+        What the suspect's weights were found to say.
 
     Returns
     -------
@@ -94,13 +103,18 @@ def judge(
         line.name: assess(evidence, suspect.members[0], line.members, calibration)
         for line in contenders(evidence, suspect, teacher, rivals)
     }
-    other_reasons = alternatives(evidence, found, of_other_vendors(evidence, found, others))
+    asked, answering = _party(evidence, suspect), _party(evidence, teacher)
+    weighed = weigh(findings, asked, answering)
+    other_reasons = measured(
+        alternatives(evidence, found, of_other_vendors(evidence, found, others)),
+        weighed.alternatives,
+    )
     label = final_label(found.decided, other_reasons)
     insufficient = label is VerdictLabel.INSUFFICIENT
     llr10 = None if insufficient else strengthened(evidence, found)
     verdict = Verdict(
-        suspect=_party(evidence, suspect),
-        teacher=_party(evidence, teacher),
+        suspect=asked,
+        teacher=answering,
         background=_background(evidence, found),
         share=None if insufficient else found.share,
         llr10=llr10,
@@ -112,12 +126,13 @@ def judge(
         channels=(
             *channel_results(evidence, found, calibration),
             *canary_results(evidence, found, seed),
+            *weighed.channels,
         ),
         ranking=_ranking(evidence, teacher.name, found, others, label),
         alternatives=other_reasons,
         domains=_domains(evidence, found, calibration),
         limitations=(),
-        inputs=tuple(inputs),
+        inputs=(*inputs, *weighed.sources),
         problems=tuple(problems),
         n_prompts=found.n_prompts,
         seed=seed,
@@ -299,6 +314,7 @@ def _limitations(
             "What the suspect says of its maker adds to the strength, by no more than the text "
             "does and without a say in the label: the web teaches such claims too."
         )
+    notes += [OF_WEIGHTS for c in verdict.channels if c.name in KINDS][:1]
     late = theirs.released and mine.released and is_later(theirs.released, mine.released)
     if late and not found.impossible:
         notes.append(

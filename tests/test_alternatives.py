@@ -20,6 +20,7 @@ from fingerprint.verdict import Line, judge
 
 CALIBRATION = shipped()
 NAMES = [
+    "same base",
     "same weights or wrapper",
     "sibling or third teacher",
     "common public data derived from the teacher",

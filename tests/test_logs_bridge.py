@@ -20,10 +20,8 @@ from fingerprint.logs.bridgefile import (
     CAP10,
     About,
     answer,
-    bound10,
     bridge_channel,
     limits,
-    llr10,
     to_dict,
     with_bridge,
 )
@@ -37,6 +35,7 @@ from fingerprint.logs.served import (
     write_suite,
 )
 from fingerprint.packs import Pack
+from fingerprint.pvalues import bound10, llr10
 from fingerprint.records import Outputs, Response
 from fingerprint.units import prompt_key
 
@@ -194,7 +193,7 @@ def test_false_positives_keep_to_the_level(
     assert (p <= 0.05).mean() <= 0.05 + 0.09
     assert np.mean([run.p <= 0.05 for run in runs]) <= 0.05 + 0.09
     assert np.mean([not run.reliable for run in runs]) <= 0.1
-    assert np.mean([10 ** llr10(run.p) for run in runs]) < 1.8
+    assert np.mean([10 ** llr10(run.p, CAP10) for run in runs]) < 1.8
 
 
 def test_a_suspect_that_took_in_what_was_served_leans_towards_it() -> None:
@@ -434,17 +433,17 @@ def test_matching_is_by_the_text_of_the_prompt(tmp_path: Path) -> None:
 
 def test_the_likelihood_ratio_is_never_more_than_the_p_value_earns() -> None:
     p = np.linspace(1e-6, 1, 200_001)
-    ratios = np.array([10 ** llr10(float(x)) for x in p])
+    ratios = np.array([10 ** llr10(float(x), CAP10) for x in p])
     assert np.trapezoid(ratios, p) <= 1.0
-    assert all(llr10(x) <= bound10(x) + 1e-12 for x in (1e-9, 1e-4, 0.01, 0.05, 0.3))
-    assert llr10(1e-300) == CAP10
-    assert llr10(1.0) == pytest.approx(np.log10(0.5))
-    assert llr10(0.9999) == pytest.approx(np.log10(0.5), abs=1e-3)
+    assert all(llr10(x, CAP10) <= bound10(x) + 1e-12 for x in (1e-9, 1e-4, 0.01, 0.05, 0.3))
+    assert llr10(1e-300, CAP10) == CAP10
+    assert llr10(1.0, CAP10) == pytest.approx(np.log10(0.5))
+    assert llr10(0.9999, CAP10) == pytest.approx(np.log10(0.5), abs=1e-3)
     # 1 / (-e p ln p) at 0.01: 7.988
     assert 10 ** bound10(0.01) == pytest.approx(7.988, abs=1e-3)
     assert bound10(0.5) == 0
     # (1 - p + p ln p) / (p ln^2 p) at 0.01: 4.4517
-    assert 10 ** llr10(0.01) == pytest.approx(4.4517, abs=1e-3)
+    assert 10 ** llr10(0.01, CAP10) == pytest.approx(4.4517, abs=1e-3)
 
 
 def _file(path: Path, found: Bridge, **more: Any) -> Path:
@@ -460,7 +459,7 @@ def test_a_bridge_becomes_a_channel(tmp_path: Path) -> None:
     assert (row.channel.name, row.channel.status, row.channel.n_prompts) == (
         "bridge", "measured", 60,
     )  # fmt: skip
-    assert row.channel.llr10 == pytest.approx(llr10(found.p))
+    assert row.channel.llr10 == pytest.approx(llr10(found.p, CAP10))
     assert len(row.source.sha256) == 64
     lying = bridge_channel(_file(tmp_path / "b.json", found, llr10=9.0, cap10=9.0))
     assert lying.channel.llr10 == row.channel.llr10

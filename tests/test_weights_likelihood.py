@@ -16,8 +16,9 @@ from tiny_weights import make_weights, train
 from fingerprint.errors import WeightsError
 from fingerprint.records import ModelInfo, Status
 from fingerprint.report.sources_table import render_sources
-from fingerprint.weights.likelihood import Likelihood, channel_result, measure
+from fingerprint.weights.likelihood import measure
 from fingerprint.weights.scores import Place, Scores
+from fingerprint.weights.sources import Ranking, channel_result
 
 SOURCES = [f"m{i}" for i in range(9)]
 
@@ -116,9 +117,9 @@ def test_versions_of_one_lineage_are_no_background_for_each_other() -> None:
     assert together.rows[1].source == "m5" and together.rows[1].p_sources == 1 / 8
     assert top.p_spread is not None and apart.rows[0].p_spread is not None
     assert top.p_spread < apart.rows[0].p_spread / 10
-    row = channel_result(together, ["m5", "m3"])
+    row = channel_result(together, ["m5", "m3"], "other")
     assert row.score == pytest.approx(top.score) and row.status is Status.MEASURED
-    assert row.llr10 is None and "p over sources 0.125" in str(row.reason)
+    assert "p over sources 0.125" in str(row.reason)
 
 
 def test_holes_are_compared_with_what_is_there() -> None:
@@ -148,13 +149,13 @@ def test_too_little_is_refused() -> None:
 def test_a_stand_in_is_unreliable_and_says_so() -> None:
     suspect, base, _ = world(0.1)
     found = measure(suspect, base, infos(), stand_in=True)
-    row = channel_result(found, ["m3"])
+    row = channel_result(found, ["m3"], "other")
     assert row.status is Status.UNRELIABLE and "base stands in" in str(row.reason)
-    assert channel_result(found, ["somebody"]).status is Status.MISSING
+    assert channel_result(found, ["somebody"], "other").status is Status.MISSING
     assert "not the suspect's own" in printed(found).replace("\n", " ")
 
 
-def printed(found: Likelihood, width: int = 100) -> str:
+def printed(found: Ranking, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
     render_sources(found, console)
     return console.file.getvalue()  # type: ignore[attr-defined]
@@ -163,14 +164,14 @@ def printed(found: Likelihood, width: int = 100) -> str:
 def test_the_table() -> None:
     suspect, base, _ = world(0.1)
     text = printed(measure(suspect, base, infos()))
-    assert "appear to have moved towards the text of m3" in text
+    assert "it appears to have moved towards m3" in text
     assert "no evidence of distillation by themselves" in text.replace("\n", " ")
     lines = text.splitlines()
     rows = [line for line in lines if line.startswith("m")]
     assert rows[0].split()[0] == "m3" and len(rows) == 9
     assert max(map(len, lines)) <= 100
     assert max(map(len, printed(measure(suspect, base, infos()), 80).splitlines())) <= 80
-    assert "single out none" in printed(measure(base, base, infos()))
+    assert "singles out none" in printed(measure(base, base, infos()))
 
 
 def write_texts(folder: Path, dialects: dict[str, str], prompts: range) -> list[Path]:
@@ -208,7 +209,7 @@ def test_from_weights_to_the_table(tmp_path: Path, cli: Run) -> None:
     assert found["rows"][0]["p_sources"] == pytest.approx(1 / 7)
     assert (found["suspect"], found["base"]) == ("student", "base")
     again = cli("score", "--model", f"local:{student}", "--out", out, *common)
-    assert "towards the text of m2" in again.out
+    assert "moved towards m2" in again.out
     clean = cli(
         "score", "--model", f"local:{base}", "--out", tmp_path / "c.jsonl", *common,
         "--format", "json",

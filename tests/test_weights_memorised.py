@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from fingerprint.errors import MissingExtraError, WeightsError
-from fingerprint.weights.memorised import _longest_common, extraction, spans
+from fingerprint.errors import MissingExtraError
+from fingerprint.weights.memorised import _longest_common, spans
 
 RARE = "the seventh lantern keeper counts only those boats that never came back"
 COMMON = "it is important to consult a qualified professional before deciding"
@@ -54,20 +54,6 @@ def test_the_longest_common_part() -> None:
         at, length = _longest_common(a, b)
         longest = max(j - i for i in range(13) for j in range(i, 13) if a[i:j] in b)
         assert length == longest and a[at : at + length] in b
-
-
-def test_extraction() -> None:
-    own = [(other(i), other(i)[:-4] + "zzzz") for i in range(12)]
-    rest = [(f"b{k}", [(other(100 * k + i), other(i + 50)) for i in range(12)]) for k in (1, 2, 3)]
-    found = extraction(("t", own), rest)
-    assert found.teacher.similarity > 0.9 > max(row.similarity for row in found.background)
-    assert (found.p_sources, found.teacher.n) == (1 / 4, 12) and found.p_prompts < 1e-3
-    even = extraction(rest[0], [rest[1], rest[2], ("b4", rest[0][1])])
-    assert even.p_sources >= 1 / 2
-    with pytest.raises(WeightsError, match="at least 3 background"):
-        extraction(("t", own), rest[:2])
-    with pytest.raises(WeightsError, match="12 prompts of every source"):
-        extraction(("t", own), [*rest[:2], ("b3", own[:3])])
 
 
 def test_without_rapidfuzz(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,12 +210,13 @@ def test_free_memory_is_known_here() -> None:
     assert free is None or 10**6 < free < 10**15
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "auto"])
-def test_other_types(folder: Path, tmp_path: Path, dtype: str) -> None:
+@pytest.mark.parametrize(("dtype", "off"), [("auto", 1e-6), ("bfloat16", 0.05), ("int8", 0.1)])
+def test_other_types(folder: Path, tmp_path: Path, dtype: str, off: float) -> None:
     exact = score(folder, tmp_path / "a", some(3))
     found = score(folder, tmp_path / "b", some(3), Loading(dtype, "cpu", None, 256, 1))
+    assert (found == exact) == (dtype == "auto")
     for at, value in exact.items():
-        assert found[at] == pytest.approx(value, rel=0.05 if dtype == "bfloat16" else 1e-6)
+        assert found[at] == pytest.approx(value, rel=off)
 
 
 def test_what_is_not_installed_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +232,6 @@ def test_what_is_not_installed_is_said(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_device_map(folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
     exact = score(folder, tmp_path / "a", some(3))
     found = score(folder, tmp_path / "b", some(3), Loading("float32", None, "auto", 256, 1))
     assert found == pytest.approx(exact, rel=1e-5)

@@ -1,11 +1,12 @@
 """Who taught a student, by its own probabilities: real weights, real responses, known truth.
 
-    nice -n 19 python -m benchmarks.weights.students DATA MODEL STUDENTS --source NAME   (each)
-    nice -n 10 python -m benchmarks.weights.distil DATA MODEL STUDENTS OUT [--only NAME]
+    python -m benchmarks.weights.students DATA MODEL STUDENTS --source NAME ...
+    python -m benchmarks.weights.distil DATA MODEL STUDENTS OUT [--only NAME]
 
-Scores the responses of all candidates to held-out prompts under the base and every student, then
-ranks the candidates for each student, with and without the other students as siblings. Interrupted,
-the same command goes on. OUT/distil.json holds numbers only.
+Scores the candidates' responses to held-out prompts under the base and every student, and ranks the
+candidates for each student by likelihood (with the base alone, and with the two controls as
+siblings of students of candidates) and by continuations. Interrupted, the same command goes on.
+OUT/distil.json holds numbers only.
 """
 
 from __future__ import annotations
@@ -13,33 +14,29 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.weights.corpus import CANDIDATES, HUMAN, TEACHERS, responses, split
+import torch
+
+from benchmarks.weights.corpus import BASE, CANDIDATES, CONTROLS, SET, TEACHERS, held_out
 from fingerprint.models import model_info
-from fingerprint.weights.likelihood import Likelihood, measure
+from fingerprint.weights.likelihood import measure
 from fingerprint.weights.loading import Loading, Weights
-from fingerprint.weights.scores import Item, ScoreFile, Scores, items_of, read_scores
+from fingerprint.weights.memorised import continuations, continued
+from fingerprint.weights.scores import Item, Place, ScoreFile, items_of, read_scores
 from fingerprint.weights.scoring import LocalScorer, score_all
+from fingerprint.weights.sources import Ranking
 
-BASE = "base"
-MAX_BYTES = 360
-"""Bytes of each response that are scored: about eighty tokens."""
-HOW = Loading(dtype="float32", device="cpu", tokens_a_batch=2048, threads=1)
-
-
-def items(data: Path) -> list[Item]:
-    """Return every candidate's responses to the held-out prompts."""
-    _, held_out = split(data)
-    wanted = set(held_out)
-    chosen = []
-    for name in CANDIDATES:
-        found = responses(data, name)
-        kept = tuple(r for r in found.responses if r.prompt_id in wanted)
-        chosen.append(replace(found, model=name, responses=kept))
-    return list(items_of(chosen, MAX_BYTES))
+MAX_BYTES = 400
+"""Bytes of each response that are scored: about ninety tokens."""
+GIVEN, ASKED = 12, 24
+"""Tokens of a response that are shown, and that are to follow."""
+CONTINUED_PROMPTS = 28
+HOW = Loading(dtype="bfloat16", device="cpu", tokens_a_batch=2048, threads=1)
+INFOS = {name: model_info(name) for name in CANDIDATES}
 
 
 def score(where: Path, name: str, wanted: list[Item], out: Path) -> None:
@@ -50,37 +47,47 @@ def score(where: Path, name: str, wanted: list[Item], out: Path) -> None:
             return
         scorer = LocalScorer(Weights(str(where), HOW), HOW.tokens_a_batch)
         made = score_all(wanted, scorer, file, len(wanted), lambda done, total: None)
-    cost = {"responses": made, "cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+    note(out, name, "scores", made, cpu, wall)
+
+
+def carry_on(where: Path, name: str, wanted: list[Item], out: Path) -> Mapping[Place, float]:
+    """Let one model go on from the beginnings of responses; kept in a file of its own."""
+    path = out / f"{name}.continued.json"
+    if not path.is_file():
+        cpu, wall = time.process_time(), time.perf_counter()
+        weights = Weights(str(where), HOW)
+        found = continuations(
+            weights, wanted, lambda done, total: None, given=GIVEN, asked=ASKED, rows=64
+        )
+        path.write_text(json.dumps([[*place, ratio] for place, ratio in found.items()]))
+        note(out, name, "continuations", len(found), cpu, wall)
+    return {Place(*row[:4]): row[4] for row in json.loads(path.read_text())}
+
+
+def note(out: Path, name: str, what: str, made: int, cpu: float, wall: float) -> None:
+    cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
     with (out / "costs.jsonl").open("a") as costs:
-        costs.write(json.dumps({"model": name, **cost}) + "\n")
-    print(f"{name}: {made} responses, {cost['cpu']:.0f} CPU s, {cost['wall']:.0f} s", flush=True)
+        costs.write(json.dumps({"model": name, "what": what, "responses": made, **cost}) + "\n")
+    print(f"{name}: {made} {what}, {cost['cpu']:.0f} CPU s, {cost['wall']:.0f} s", flush=True)
 
 
-def judge(name: str, known: dict[str, Scores]) -> dict[str, Any]:
-    """Rank the candidates for one student, alone and with the other students as siblings."""
-    infos = {source: model_info(source) for source in CANDIDATES}
-    others = [known[n] for n in sorted(known) if n not in (name, BASE)]
-    found = {}
-    for way, siblings in (("base", []), ("siblings", others)):
-        if way == "siblings" and not siblings:
-            continue
-        ranked = measure(known[name], known[BASE], infos, siblings=siblings, seed=1)
-        found[way] = asdict(ranked)
-        _show(name, way, ranked)
-    return found
-
-
-def _show(name: str, way: str, ranked: Likelihood) -> None:
-    verdict = ranked.named.source if ranked.named else "nobody"
+def show(way: str, name: str, found: Ranking) -> dict[str, Any]:
+    verdict = found.named.source if found.named else "nobody"
     truth = name if name in TEACHERS else "no candidate"
     print(f"\n{name} ({way}): truth {truth}, named {verdict}")
-    for row in ranked.rows:
-        z = "   -" if row.z is None else f"{row.z:5.2f}"
-        p = "    -" if row.p_spread is None else f"{row.p_spread:.4f}"
+    for row in found.rows[:4] + tuple(r for r in found.rows[4:] if r.source == name):
+        z = "    -" if row.z is None else f"{row.z:5.2f}"
+        p = "     -" if row.p_spread is None else f"{row.p_spread:.4f}"
         print(
             f"  {row.source:28} {row.score:+.4f} [{row.low:+.4f}, {row.high:+.4f}] "
             f"p sources {row.p_sources:.3f} z {z} p spread {p} n {row.n_prompts}"
         )
+    return asdict(found)
+
+
+def siblings_of(name: str) -> tuple[str, ...]:
+    """Return the controls that show what any training does, itself left out."""
+    return tuple(control for control in CONTROLS if control != name)
 
 
 def main() -> None:
@@ -90,19 +97,33 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="score this model and judge nothing")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    wanted = items(asked.data)
+    torch.set_num_threads(1)
+    texts = held_out(asked.data)
+    wanted = list(items_of(texts, MAX_BYTES))
+    whole = [i for i in items_of(texts, None) if i.place.prompt_id in first_prompts(texts)]
     folders = {BASE: asked.model} | {
         name: asked.students / name
-        for name in (*TEACHERS, HUMAN)
+        for name in (*TEACHERS, *CONTROLS)
         if (asked.students / name / "training.json").is_file()
     }
     for name in asked.only or folders:
         score(folders[name], name, wanted, asked.out)
+        carry_on(folders[name], name, whole, asked.out)
     if asked.only:
         return
     known = {name: read_scores(asked.out / f"{name}.jsonl") for name in folders}
+    said = {name: carry_on(folders[name], name, whole, asked.out) for name in folders}
+    found: dict[str, dict[str, Any]] = {}
+    for name in folders:
+        siblings = [known[one] for one in siblings_of(name) if one in known]
+        found[name] = {"base": show("base", name, measure(known[name], known[BASE], INFOS, seed=1))}
+        if name != BASE and siblings:
+            ranked = measure(known[name], known[BASE], INFOS, siblings=siblings, seed=1)
+            found[name]["siblings"] = show("siblings", name, ranked)
+        ranked = continued(name, said[name], INFOS, base=(BASE, said[BASE]), seed=1)
+        found[name]["continuations"] = show("continuations", name, ranked)
     result = {
-        "set": "alpaca_eval",
+        "set": SET,
         "candidates": len(CANDIDATES),
         "prompts": len({item.place.prompt_id for item in wanted}),
         "bytes": sum(item.size for item in wanted),
@@ -111,10 +132,14 @@ def main() -> None:
             for n, f in folders.items()
             if n != BASE
         },
-        "untrained": judge(BASE, {BASE: known[BASE]}),
-        "students": {name: judge(name, known) for name in known if name != BASE},
+        "models": found,
     }
     (asked.out / "distil.json").write_text(json.dumps(result, indent=1))
+
+
+def first_prompts(texts: Sequence[Any]) -> set[str]:
+    """Return the held-out prompts whose responses are continued."""
+    return set(sorted({r.prompt_id for r in texts[0].responses})[:CONTINUED_PROMPTS])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Fine-tune a small model on one source's real responses; checkpointed, so that it may be stopped.
 
-    nice -n 19 python -m benchmarks.weights.students DATA MODEL OUT --source NAME
+    python -m benchmarks.weights.students DATA MODEL OUT --source NAME [--source NAME ...]
 
-The upper half of the layers learns (AdamW, float32, one thread); embeddings and the lower half
-stay, which saves time. The loss is that of response tokens only. Every few steps weights, moments
-and the step are saved; the same command goes on from there. The student is OUT/NAME, a folder of
-safetensors with the tokenizer, and `training.json` with what it cost.
+All layers learn (AdamW; bfloat16 products, float32 weights), the embeddings stay. The loss is that
+of response tokens only. Every few steps weights, moments and the step are saved; the same command
+goes on from there. A student is OUT/NAME, a folder of safetensors with the tokenizer, and
+`training.json` with what it cost. The source `itself` is what the model answers (drawn at
+temperature 0.7), written to OUT/itself.json first.
 """
 
 from __future__ import annotations
@@ -22,31 +23,31 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from benchmarks.weights.corpus import responses, split
+from benchmarks.weights.corpus import HUMAN, ITSELF, responses, split, to_learn
 
-TOKENS = 96
+TOKENS = 160
 """Response tokens that are learned."""
-EPOCHS, ROWS, RATE, SEED = 1, 4, 3e-4, 20261101
-STOP = 16
-"""Steps that are made, of the 24 that the learning rate's schedule has."""
-EVERY = 8
+EPOCHS, ROWS, RATE, SEED = 3, 8, 2e-4, 20261127
+TEMPERATURE = 0.7
+EVERY = 14
 """Steps between checkpoints."""
 STATE = "state"
 
 
-def examples(data: Path, tokenizer: Any, source: str) -> list[tuple[list[int], int]]:
+def examples(pairs: list[tuple[str, str]], tokenizer: Any) -> list[tuple[list[int], int]]:
     """Return token ids, and where the response begins in them."""
-    train, _ = split(data)
-    answers = {r.prompt_id: r for r in responses(data, source).responses}
     found = []
-    for name in train:
-        turn = [{"role": "user", "content": answers[name].prompt}]
-        prefix = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        head = tokenizer(prefix, add_special_tokens=False)["input_ids"]
-        tail = tokenizer(answers[name].text, add_special_tokens=False)["input_ids"]
-        whole = [*tail, tokenizer.eos_token_id]
-        found.append((head + whole[:TOKENS], len(head)))
+    for prompt, answer in pairs:
+        head = prompt_ids(tokenizer, prompt)
+        tail = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        found.append((head + tail[:TOKENS], len(head)))
     return found
+
+
+def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
+    turn = [{"role": "user", "content": prompt}]
+    text = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def loss_of(model: Any, rows: list[tuple[list[int], int]], pad: int) -> torch.Tensor:
@@ -54,11 +55,12 @@ def loss_of(model: Any, rows: list[tuple[list[int], int]], pad: int) -> torch.Te
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.tensor([row + [pad] * (longest - len(row)) for row, _ in rows])
     mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row, _ in rows])
-    hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    at = [(i, t) for i, (row, start) in enumerate(rows) for t in range(start, len(row))]
-    rows_at, columns = (torch.tensor(part) for part in zip(*at, strict=True))
-    logits = model.lm_head(hidden[rows_at, columns - 1])
-    return torch.nn.functional.cross_entropy(logits, ids[rows_at, columns])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        at = [(i, t) for i, (row, start) in enumerate(rows) for t in range(start, len(row))]
+        rows_at, columns = (torch.tensor(part) for part in zip(*at, strict=True))
+        logits = model.lm_head(hidden[rows_at, columns - 1])
+    return torch.nn.functional.cross_entropy(logits.float(), ids[rows_at, columns])
 
 
 def save(folder: Path, model: Any, optimizer: torch.optim.Optimizer, about: dict[str, Any]) -> None:
@@ -97,29 +99,51 @@ def resume(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> dict[s
     return about
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("data", "model", "out"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--source", required=True)
-    asked = parser.parse_args()
-    folder: Path = asked.out / asked.source
+def write_itself(data: Path, where: Path, out: Path) -> None:
+    """Let the model answer the prompts that students are trained on."""
+    known = {r.prompt_id: r.prompt for r in responses(data, HUMAN).responses}
+    prompts = [known[name] for name in split(data)[0]]
+    tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
+    model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.bfloat16).eval()
+    torch.manual_seed(SEED)
+    written = []
+    for start in range(0, len(prompts), 28):
+        some = prompts[start : start + 28]
+        ids = tokenizer.pad({"input_ids": [prompt_ids(tokenizer, p) for p in some]},
+                            return_tensors="pt")  # fmt: skip
+        with torch.inference_mode():
+            found = model.generate(
+                **ids, max_new_tokens=TOKENS, do_sample=True, temperature=TEMPERATURE, top_p=1.0,
+                top_k=0,
+            )  # fmt: skip
+        answers = tokenizer.batch_decode(
+            found[:, ids["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+        written += list(zip(some, answers, strict=True))
+        print(f"{ITSELF}: {len(written)} of {len(prompts)} answers", flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{ITSELF}.json").write_text(json.dumps(written), encoding="utf-8")
+
+
+def train(data: Path, where: Path, out: Path, source: str) -> None:
+    """Make one student."""
+    folder = out / source
     if (folder / "training.json").is_file():
         return
-    torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(asked.model)
-    model = AutoModelForCausalLM.from_pretrained(asked.model, dtype=torch.float32).train()
+    if source == ITSELF and not (out / f"{ITSELF}.json").is_file():
+        write_itself(data, where, out)
+    tokenizer = AutoTokenizer.from_pretrained(where)
+    model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32).train()
     model.requires_grad_(False)
-    layers = model.model.layers
-    learning = list(layers[len(layers) // 2 :].requires_grad_(True).parameters())
+    learning = list(model.model.layers.requires_grad_(True).parameters())
     optimizer = torch.optim.AdamW(learning, lr=RATE, weight_decay=0.0)
     about = resume(folder, model, optimizer)
-    rows = examples(asked.data, tokenizer, asked.source)
+    rows = examples(to_learn(data, out, source), tokenizer)
     rng = np.random.default_rng(SEED)
     order = np.concatenate([rng.permutation(len(rows)) for _ in range(EPOCHS)])
     steps = len(order) // ROWS
     cpu, wall = about["cpu"] - time.process_time(), about["wall"] - time.perf_counter()
-    for step in range(about["step"], STOP):
+    for step in range(about["step"], steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 - step / steps)
         batch = [rows[i] for i in order[step * ROWS : (step + 1) * ROWS]]
@@ -128,20 +152,34 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        about["losses"].append(round(float(loss), 4))
+        about["losses"].append(round(float(loss.detach()), 4))
         about["tokens"] += sum(len(ids) for ids, _ in batch)
         about |= {
             "step": step + 1,
             "cpu": cpu + time.process_time(),
             "wall": wall + time.perf_counter(),
         }
-        if (step + 1) % EVERY == 0 and step + 1 < STOP:
+        if (step + 1) % EVERY == 0 and step + 1 < steps:
             save(folder, model, optimizer, about)
-        print(f"{asked.source}: {step + 1} of {STOP}, loss {loss:.3f}, {about['cpu']:.0f} CPU s")
+        print(
+            f"{source}: {step + 1} of {steps}, loss {loss:.3f}, {about['cpu']:.0f} CPU s",
+            flush=True,
+        )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "training.json").write_text(json.dumps(about, indent=1))
     shutil.rmtree(folder / STATE, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("data", "model", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--source", required=True, action="append")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    for source in asked.source:
+        train(asked.data, asked.model, asked.out, source)
 
 
 if __name__ == "__main__":

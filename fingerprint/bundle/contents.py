@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from fingerprint.comparison import Case, Question
 from fingerprint.errors import BundleError
 from fingerprint.fields import Fields, parse
 from fingerprint.records import Problem, Source
+from fingerprint.weights.findings import Finding
 
 MANIFEST_SCHEMA = "fingerprint.bundle/1"
 RUN_SCHEMA = "fingerprint.run/1"
@@ -24,6 +25,7 @@ CALIBRATION = "calibration.json"
 LIBRARY = "library"
 PACKS = "packs"
 OUTPUTS = "outputs"
+FINDINGS = "weights"
 MAX_DRAWS = 10_000
 
 HOW_TO_CHECK = """\
@@ -41,6 +43,7 @@ environment.json  the versions that computed it
 calibration.json  the calibration used
 library/, packs/  the outputs compared, as textless packs
 outputs/          the outputs themselves, if they were included
+weights/          what the suspect's weights were found to say, if that was given
 """
 
 
@@ -86,6 +89,10 @@ def run_record(case: Case, kept: Sequence[Kept], command: Sequence[str]) -> byte
             "seed": question.seed,
             "draws": question.draws,
             "unpaired": question.unpaired,
+            "findings": [
+                {"file": finding_name(i), "path": finding.source.path}
+                for i, finding in enumerate(question.findings)
+            ],
             "specs": [
                 {
                     "spec": one.spec,
@@ -103,8 +110,23 @@ def run_record(case: Case, kept: Sequence[Kept], command: Sequence[str]) -> byte
     )
 
 
-def read_run(raw: bytes, where: str) -> tuple[Question, tuple[Kept, ...]]:
+def finding_name(number: int) -> str:
+    """Return where a finding stands in a bundle."""
+    return f"{FINDINGS}/{number}.json"
+
+
+def read_run(
+    raw: bytes, where: str, finding: Callable[[str, str], Finding]
+) -> tuple[Question, tuple[Kept, ...]]:
     """Read what was asked and with what.
+
+    Parameters
+    ----------
+    raw : bytes
+    where : str
+        For messages.
+    finding : callable
+        Reads a finding, given its file in the bundle and the path that it had.
 
     Raises
     ------
@@ -122,6 +144,10 @@ def read_run(raw: bytes, where: str) -> tuple[Question, tuple[Kept, ...]]:
         seed=found.whole("seed"),
         draws=found.whole("draws"),
         unpaired=found.truth("unpaired"),
+        findings=tuple(
+            finding(one.text("file"), one.text("path"))
+            for one in (found.each("findings") if "findings" in found else ())
+        ),
     )
     if not 0 <= question.draws <= MAX_DRAWS:
         raise BundleError(f"{where}: expected up to {MAX_DRAWS:,} draws, found {question.draws:,}")

@@ -27,6 +27,7 @@ from fingerprint.bundle.contents import (
     VERDICT,
     Kept,
     canonical,
+    finding_name,
     manifest,
     run_record,
 )
@@ -123,6 +124,7 @@ def _files(case: Case, folder: Path, include_text: bool, command: Sequence[str])
             where, texts = _outputs(loaded, len(kept))
             files += texts
         kept.append(Kept(spec, tuple(named), built, loaded.sources, loaded.problems, where))
+    files += [(finding_name(i), one.raw) for i, one in enumerate(question.findings)]
     return [*files, (RUN, run_record(case, kept, command))]
 
 

@@ -43,6 +43,7 @@ from fingerprint.outputs import read_outputs
 from fingerprint.packs import Pack
 from fingerprint.report.serialise import dumps, verdict_to_dict
 from fingerprint.specs import Loaded, Loader
+from fingerprint.weights.findings import Finding, read_finding
 
 MAX_JSON_BYTES = 1 << 27
 """Of any file of the bundle that is read whole."""
@@ -186,7 +187,11 @@ def _parts(name: str, path: str) -> list[str]:
 
 def _replay(folder: Path, path: str, key: bytes | None) -> tuple[str | None, str]:
     """Compute the verdict again; return the first difference, and what is said of the texts."""
-    question, kept = read_run(_read(folder, RUN, path), f"{path}, {RUN}")
+
+    def finding(name: str, was: str) -> Finding:
+        return read_finding(_inside(folder, name, path), was)
+
+    question, kept = read_run(_read(folder, RUN, path), f"{path}, {RUN}", finding)
     stored = _read(folder, VERDICT, path)
     made = parse(_read(folder, ENVIRONMENT, path), f"{path}, {ENVIRONMENT}", BundleError)
     version = made.text("fingerprint")

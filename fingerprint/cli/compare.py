@@ -64,6 +64,13 @@ def compare_command(
         Path | None,
         typer.Option("--bridge", help="What `logs bridge --out` wrote, shown as a channel."),
     ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            help="What `score --finding` or `weights` found of the suspect's weights (repeat).",
+        ),
+    ] = None,
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Compare pooled style when no prompt is common.")
     ] = False,
@@ -97,6 +104,7 @@ def compare_command(
         unpaired=unpaired,
         strict=strict,
         prompts=prompts or (),
+        weights=weights or (),
     )
     verdict = case.verdict
     if bridge is not None:

@@ -20,6 +20,7 @@ from fingerprint.cli import (
     report,
     score,
     verify,
+    weights,
 )
 from fingerprint.errors import FingerprintError
 
@@ -40,6 +41,7 @@ app.command("score")(score.score_command)
 app.add_typer(pack.app, name="pack")
 app.add_typer(library.app, name="library")
 app.add_typer(probes.app, name="probes")
+app.add_typer(weights.app, name="weights")
 app.add_typer(logs.app, name="logs")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +52,24 @@ PromptsOption = Annotated[
     typer.Option("--prompts", help="Suite or file with the prompts to ask live models (repeat)."),
 ]
 
+DtypeOption = Annotated[
+    str, typer.Option("--dtype", help="Of weights: auto, float32, bfloat16, float16, int8.")
+]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps.")]
+DeviceMapOption = Annotated[
+    str | None, typer.Option("--device-map", help="auto: spread the weights over all GPUs.")
+]
+BatchOption = Annotated[
+    int, typer.Option("--tokens-per-batch", help="Bounds the memory of a batch.")
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", help="CPU threads; default half.")]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="What the outputs call the suspect.")
+]
+FindingOption = Annotated[
+    Path | None, typer.Option("--finding", help="File for `compare --weights` to read.")
+]
+
 
 def read_key(path: Path | None) -> bytes | None:
     """Read the secret of ``--key-file``; trailing white space does not belong to it."""
@@ -76,3 +96,20 @@ def note(text: str) -> None:
     from fingerprint.report.safe import clean
 
     sys.stderr.write(f"{clean(text)}\n")
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr; nothing when it is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
+
+    from fingerprint.report.safe import clean
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(Text(clean(what, 60)).plain, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,43 +63,24 @@ class LocalModel:
     """
 
     def __init__(self, where: str, settings: Settings) -> None:
-        try:
-            import torch
-            import transformers
-        except ImportError:
-            raise MissingExtraError(
-                "asking local weights", "torch, transformers", "local"
-            ) from None
         if settings.dtype not in _DTYPES:
             raise CollectError(
                 f"--dtype: expected {', '.join(_DTYPES)}, found {excerpt(settings.dtype)}"
             )
         if settings.completions or settings.batch:
             raise CollectError("--completions, --batch: for APIs; leave them out for local weights")
-        # What may be a hub id is looked for on the hub; what can only be a path never is.
-        if where.startswith((".", "/", "~")) and not Path(where).is_dir():
-            raise CollectError(f"{show(where)}: no such folder; expected weights and tokenizer")
         self._settings = settings
         self._where = where
-        self._device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(settings.threads or _half_the_cores())
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
-        try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(where)
-            spread = {"device_map": "auto"} if self._device == "auto" else {}
-            # No pickle, and no code that comes with the weights.
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(
-                where, dtype=settings.dtype, use_safetensors=True, **spread
-            ).eval()
-            if not spread:
-                self._model.to(self._device)
-        except (OSError, ImportError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-            raise CollectError(
-                f"local:{where}: the weights cannot be loaded: {' '.join(str(error).split())[:300]}"
-            ) from error
+        spread = {"device_map": "auto"} if settings.device == "auto" else {}
+        options = {"dtype": settings.dtype, **spread}
+        self._tokenizer, self._model = load_weights(where, settings.threads, options)
+        self._device = settings.device or default_device()
+        if not spread:
+            self._model.to(self._device)
         self._decoding = self._choose_decoding()
         self._eos = self._end_tokens()
+        import transformers
+
         # What the weights' makers recommend is in `_decoding`; nothing else of it may apply.
         self._model.generation_config = transformers.GenerationConfig(
             bos_token_id=self._tokenizer.bos_token_id,
@@ -323,6 +304,55 @@ class LocalModel:
             if token is not None:
                 return int(token)
         raise AssertionError("unreachable: 0 is a token")
+
+
+def load_weights(where: str, threads: int | None, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Load a tokenizer and weights: no pickle, and no code that comes with the weights.
+
+    Parameters
+    ----------
+    where : str
+        A folder of safetensors and tokenizer, or a hub id.
+    threads : int or None
+        Of the CPU; None: half the cores.
+    options : mapping
+        As transformers calls them.
+
+    Raises
+    ------
+    CollectError
+        When they cannot be loaded.
+    MissingExtraError
+        Without torch and transformers.
+    """
+    try:
+        import torch
+        import transformers
+    except ImportError:
+        raise MissingExtraError("local weights", "torch, transformers", "local") from None
+    # What may be a hub id is looked for on the hub; what can only be a path never is.
+    if where.startswith((".", "/", "~")) and not Path(where).is_dir():
+        raise CollectError(f"{show(where)}: no such folder; expected weights and tokenizer")
+    torch.set_num_threads(threads or _half_the_cores())
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            where, use_safetensors=True, **options
+        )
+    except (OSError, ImportError, ValueError, RuntimeError, KeyError, AttributeError) as error:
+        raise CollectError(
+            f"local:{where}: the weights cannot be loaded: {' '.join(str(error).split())[:300]}"
+        ) from error
+    return tokenizer, model.eval()
+
+
+def default_device() -> str:
+    """Return where weights go when nothing is said."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _without_system(messages: list[dict[str, str]]) -> list[dict[str, str]]:

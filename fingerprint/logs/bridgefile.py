@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from fingerprint.fields import Fields, parse
 from fingerprint.logs.bridge import Bridge
 from fingerprint.models import model_info
 from fingerprint.outputs.files import show
+from fingerprint.pvalues import bound10, llr10
 from fingerprint.records import ChannelResult, Source, Status, Verdict
 
 SCHEMA = "fingerprint.bridge/1"
@@ -54,26 +54,6 @@ class BridgeRow:
     teachers: tuple[str, ...]
     channel: ChannelResult
     source: Source
-
-
-def llr10(p: float) -> float:
-    """Return the log10 likelihood ratio that a p-value earns whatever the alternative, capped.
-
-    The mean of all calibrators ``k p^(k-1)``: by chance its expected ratio is at most 1 (Vovk and
-    Wang 2021), so it never overstates. It is at least log10 of 0.5: a large p clears nobody.
-    """
-    loss = -math.log(p)
-    if loss < 1e-3:
-        return math.log10(0.5)
-    return min(math.log10((1 - p - p * loss) / (p * loss * loss)), CAP10)
-
-
-def bound10(p: float) -> float:
-    """Return the largest log10 likelihood ratio that a p-value can stand for.
-
-    1 / (-e p ln p) over all alternatives that are monotone in p (Vovk 1993, Sellke et al. 2001).
-    """
-    return -math.log10(-math.e * p * math.log(p)) if p < 1 / math.e else 0.0
 
 
 def answer(found: Bridge, about: About) -> str:
@@ -143,7 +123,7 @@ def to_dict(found: Bridge, about: About) -> dict[str, Any]:
         "status": str(Status.MEASURED if found.reliable else Status.UNRELIABLE),
         "p": found.p,
         "groupings": [asdict(g) for g in found.groupings],
-        "llr10": llr10(found.p) if found.reliable else None,
+        "llr10": llr10(found.p, CAP10) if found.reliable else None,
         "llr10_bound": bound10(found.p) if found.reliable else None,
         "cap10": CAP10,
         "effect": asdict(found.effect),
@@ -248,7 +228,7 @@ def _channel(body: Fields, where: str) -> ChannelResult:
         score=effect.number("estimate"),
         low=effect.number("low"),
         high=effect.number("high"),
-        llr10=llr10(p) if measured else None,
+        llr10=llr10(p, CAP10) if measured else None,
         n_prompts=n,
         reason=said if measured else f"{said}; checks failed: {', '.join(failed) or 'not named'}",
     )

@@ -1,4 +1,4 @@
-"""All sources of text as a suspect's probabilities rank them, as a table."""
+"""All sources of text as a suspect favours them, as a table."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rich.text import Text
 from fingerprint.report.page import Page, show
 
 if TYPE_CHECKING:
-    from fingerprint.weights.likelihood import Likelihood, SourceRow
+    from fingerprint.weights.sources import Ranking, SourceRow
 
-_COLUMNS = (("bits/byte", 9), ("95 % prompts", 18), ("p sources", 9), ("z", 6), ("p spread", 8))
+_COLUMNS = (("score", 9), ("95 % prompts", 18), ("p sources", 9), ("z", 6), ("p spread", 8))
 _GAP = 2
 
 
-def render_sources(found: Likelihood, console: Console) -> None:
-    """Print what the likelihood channel found, the likeliest source first.
+def render_sources(found: Ranking, console: Console) -> None:
+    """Print how a suspect favours sources of text, the most favoured first.
 
     Parameters
     ----------
-    found : Likelihood
+    found : Ranking
         Every name in it is taken as hostile.
     console : rich.console.Console
         Where to print.
@@ -49,22 +49,23 @@ def _cells(row: SourceRow, page: Page) -> tuple[Text, ...]:
     )
 
 
-def _answer(found: Likelihood, page: Page) -> Text:
+def _answer(found: Ranking, page: Page) -> Text:
     suspect = page.name(found.suspect)
     if found.named is None:
-        return Text(f"{suspect}: its probabilities single out none of these sources.", style="bold")
+        return Text(f"{suspect}: {found.kind} singles out none of these sources.", style="bold")
     source = page.name(found.named.source)
     return Text(
-        f"{suspect}: its probabilities appear to have moved towards the text of {source}.",
-        style="bold",
+        f"{suspect}: by {found.kind} it appears to have moved towards {source}.", style="bold"
     )
 
 
-def _notes(found: Likelihood, page: Page) -> list[Text]:
-    own = "a stand-in of like size, not the suspect's own" if found.stand_in else "the base"
+def _notes(found: Ranking, page: Page) -> list[Text]:
+    over = ""
+    if found.base is not None:
+        own = "a stand-in of like size, not the suspect's own" if found.stand_in else "the base"
+        over = f", against {page.name(found.base)} ({own})"
     lines = [
-        f"Gain over {page.name(found.base)} ({own}) on a source's responses, minus that on other "
-        "lineages' responses to the same prompts.",
+        f"Score: {found.unit}{over}, minus that on other lineages' responses to the same prompts.",
         "The interval and its p are over prompts: no evidence of distillation by themselves. p "
         "sources counts the other lineages that score as much; it cannot be below 1 / lineages.",
         f"Rule: {found.rule}.",

@@ -10,7 +10,7 @@ both models: an API's top 20 are compared with the top 20 of weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from fingerprint.records import Outputs
 from fingerprint.weights.loading import Weights
-from fingerprint.weights.scores import Item, Scores
+from fingerprint.weights.scores import Item, Scores, items_of
 from fingerprint.weights.scoring import LocalScorer, Tokens, batches
 
 NAME = "distribution"
+UNIT = "bits of Jensen-Shannon divergence"
 OTHER = 256
 """Bucket of everything that is not among the top tokens, or has no bytes."""
 FEWEST_SHARED = 3
@@ -224,7 +226,10 @@ class LocalTracer(LocalScorer):
 
 
 def divergence_scores(
-    name: str, tracer: LocalTracer, references: Sequence[tuple[Item, Trace]]
+    name: str,
+    tracer: LocalTracer,
+    references: Sequence[tuple[Item, Trace]],
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Scores:
     """Compare weights with what each source's own model said along its own responses.
 
@@ -240,6 +245,8 @@ def divergence_scores(
         With as many top tokens as the references have.
     references : sequence of pairs of Item and Trace
         Whole responses, with what an API or `collect` kept of their log-probabilities.
+    report : callable
+        Called with how many are traced, of how many.
 
     Returns
     -------
@@ -248,12 +255,33 @@ def divergence_scores(
     """
     known = {item.place: trace for item, trace in references}
     found, digests = {}, {}
-    for item, trace in tracer.traces([item for item, _ in references]):
+    for done, (item, trace) in enumerate(tracer.traces([item for item, _ in references]), 1):
+        report(done, len(references))
         compared = divergence(trace, known[item.place])
         if compared is not None:
             found[item.place] = compared.js
             digests[item.place] = item.digest
     return Scores(name, {}, found, digests, len(references) - len(found))
+
+
+def references_of(outputs: Iterable[Outputs], top: int) -> list[tuple[Item, Trace]]:
+    """Pair responses with what was kept of their own models' log-probabilities.
+
+    Parameters
+    ----------
+    outputs : iterable of Outputs
+        As ``fingerprint collect --logprobs`` wrote them; responses without are passed over.
+    top : int
+        Use so many of the likeliest tokens.
+    """
+    found = []
+    for one in outputs:
+        for item, response in zip(items_of([one], None), one.responses, strict=True):
+            kept = response.extra.get("logprobs")
+            trace = trace_of_logprobs(kept, top) if isinstance(kept, Mapping) else None
+            if trace is not None:
+                found.append((item, trace))
+    return found
 
 
 def token_bytes(name: str, style: str) -> bytes:

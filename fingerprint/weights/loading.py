@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fingerprint.collect.local import LocalModel, _half_the_cores
-from fingerprint.errors import MissingExtraError, WeightsError
+from fingerprint.collect.local import LocalModel, default_device, load_weights
+from fingerprint.errors import CollectError, MissingExtraError, WeightsError
 from fingerprint.outputs.files import excerpt, show
 from fingerprint.weights.tensors import BYTES, read_tensors
 
@@ -150,30 +151,18 @@ class Weights(LocalModel):
     """
 
     def __init__(self, where: str, how: Loading) -> None:
-        try:
-            import torch
-            import transformers
-        except ImportError:
-            raise MissingExtraError("scoring weights", "torch, transformers", "local") from None
         _check(where, how)
         self._where = where
-        self.need = check_memory(Path(where), how) if Path(where).is_dir() else None
-        self._device = how.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(how.threads or _half_the_cores())
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
         try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(where)
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(
-                where, use_safetensors=True, **_options(how)
-            )
-            if how.device_map is None and how.dtype != "int8":
-                self._model.to(self._device)
-            self._model.eval()
-        except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-            raise WeightsError(
-                f"local:{where}: the weights cannot be loaded: {' '.join(str(error).split())[:300]}"
-            ) from error
+            self.need = check_memory(Path(where), how) if Path(where).is_dir() else None
+            self._tokenizer, self._model = load_weights(where, how.threads, _options(how))
+        except ImportError:
+            raise MissingExtraError("scoring weights", "torch, transformers", "local") from None
+        except CollectError as error:
+            raise WeightsError(str(error)) from error
+        self._device = how.device or default_device()
+        if how.device_map is None and how.dtype != "int8":
+            self._model.to(self._device)
 
     @property
     def model(self) -> Any:
@@ -231,6 +220,64 @@ class Weights(LocalModel):
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
+    def greedy(self, prompts: Sequence[list[int]], most: int) -> list[list[int]]:
+        """Return the likeliest tokens after each prompt, up to where the weights end the text.
+
+        Parameters
+        ----------
+        prompts : sequence of list of int
+            Each with at least one token.
+        most : int
+            Tokens to write.
+        """
+        import torch
+
+        longest = max(map(len, prompts))
+        pad = self.pad_token
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in prompts])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in prompts])
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids.to(self.input_device),
+                attention_mask=mask.to(self.input_device),
+                max_new_tokens=most,
+                do_sample=False,
+                pad_token_id=pad,
+            )
+        ends = {self._tokenizer.eos_token_id}
+        rows: list[list[int]] = out[:, longest:].tolist()
+        return [row[: next((i for i, t in enumerate(row) if t in ends), None)] for row in rows]
+
+
+def load_tokenizer(folder: Path) -> Callable[[str], list[int]]:
+    """Return what turns a text into tokens, without a mark of the beginning.
+
+    Raises
+    ------
+    WeightsError
+        When the folder holds no tokenizer.
+    MissingExtraError
+        Without transformers.
+    """
+    try:
+        import transformers
+    except ImportError:
+        raise MissingExtraError("reading a tokenizer", "transformers", "local") from None
+    if not folder.is_dir():
+        raise WeightsError(f"{show(folder)}: no such folder; expected a tokenizer")
+    try:
+        known = transformers.AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{show(folder)}: the tokenizer cannot be loaded: {' '.join(str(error).split())[:300]}"
+        ) from error
+
+    def tokens(text: str) -> list[int]:
+        found: list[int] = known(text, add_special_tokens=False)["input_ids"]
+        return found
+
+    return tokens
+
 
 def _check(where: str, how: Loading) -> None:
     if how.dtype not in ("auto", *DTYPES):
@@ -239,8 +286,6 @@ def _check(where: str, how: Loading) -> None:
         )
     if how.tokens_a_batch < 1:
         raise WeightsError(f"--tokens-per-batch: expected at least 1, found {how.tokens_a_batch}")
-    if where.startswith((".", "/", "~")) and not Path(where).is_dir():
-        raise WeightsError(f"{show(where)}: no such folder; expected weights and tokenizer")
     if how.dtype == "int8" and find_spec("bitsandbytes") is None:
         raise MissingExtraError("--dtype int8", "bitsandbytes", "gpu")
     if (how.device_map or how.dtype == "int8") and find_spec("accelerate") is None:
@@ -253,7 +298,7 @@ def _options(how: Loading) -> dict[str, Any]:
 
     options: dict[str, Any] = {"dtype": how.dtype}
     if how.dtype == "int8":
-        options["dtype"] = "auto"
+        options["dtype"] = "float16"  # what is left of 8-bit weights is multiplied in it
         options["quantization_config"] = transformers.BitsAndBytesConfig(load_in_8bit=True)
     if how.device_map is not None:
         options["device_map"] = how.device_map

@@ -6,15 +6,22 @@ other models write it too; each span therefore carries how many background model
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scipy import stats
+from fingerprint.errors import MissingExtraError
+from fingerprint.records import ModelInfo, Outputs
+from fingerprint.weights.scores import Item, Place
+from fingerprint.weights.sources import Ranking, grid, rank
 
-from fingerprint.errors import MissingExtraError, WeightsError
-from fingerprint.records import MIN_LINEAGES
+if TYPE_CHECKING:
+    from fingerprint.weights.loading import Weights
 
+NAME = "memorised"
+CONTINUED = "continuations"
+GIVEN, ASKED = 20, 32
+"""Tokens of a response that are shown to the suspect, and that it is to write."""
 SHORTEST = 40
 """Characters of a span; shorter ones are in any two answers to one question."""
 NEAR = 90.0
@@ -37,28 +44,6 @@ class Span:
     """Background models that wrote it too, exactly or nearly."""
     n_background: int
     """Background models that answered the prompt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """How often a suspect, given the beginning of a response, goes on as its source did."""
-
-    source: str
-    similarity: float
-    """Mean similarity of continuations, 0 to 1."""
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """Continuations from the teacher's beginnings against those from background models'."""
-
-    teacher: Continuation
-    background: tuple[Continuation, ...]
-    p_sources: float
-    """(1 + background models that are continued as well) / (background models + 1)."""
-    p_prompts: float
-    """Wilcoxon's signed ranks over prompts: no evidence of distillation by itself."""
 
 
 def spans(
@@ -94,51 +79,162 @@ def spans(
     return sorted(found, key=lambda s: (s.background / max(s.n_background, 1), -s.length))
 
 
-def extraction(
-    teacher: tuple[str, Sequence[tuple[str, str]]],
-    background: Sequence[tuple[str, Sequence[tuple[str, str]]]],
-) -> Extraction:
-    """Compare continuations with what the sources wrote there.
+def rare_spans(
+    suspect: Outputs,
+    sources: Sequence[Outputs],
+    infos: Mapping[str, ModelInfo],
+    *,
+    shortest: int = SHORTEST,
+    seed: int = 0,
+) -> Ranking:
+    """Rank sources by how much of the suspect's answers stands word for word in theirs alone.
 
     Parameters
     ----------
-    teacher : pair of name and pairs
-        For each prompt, in one order for all sources: what the source wrote after the beginning,
-        and what the suspect wrote after the same beginning.
-    background : sequence of the same
-        At least `MIN_LINEAGES`, one for each unrelated lineage.
+    suspect : Outputs
+        Free answers; those with the same prompt (`prompt_id`) are compared.
+    sources : sequence of Outputs
+        Teacher and background models.
+    infos : mapping of str to ModelInfo
+        Text that a source of another lineage wrote too, at that prompt, counts for nobody.
+    shortest : int
+        Fewest characters of a span.
+    seed : int
+        Of the bootstrap over prompts.
 
     Raises
     ------
     WeightsError
-        With fewer background models, or other numbers of prompts.
+        With too few lineages or prompts.
+    """
+    written: dict[str, dict[str, dict[str, set[str]]]] = {}  # prompt, lineage, source
+    for one in sources:
+        lineage = infos[one.model].lineage
+        for response in one.responses:
+            at = written.setdefault(response.prompt_id, {}).setdefault(lineage, {})
+            at.setdefault(one.model, set()).update(_pieces(response.text, shortest))
+    cells: dict[tuple[Any, str], list[float]] = {}
+    for response in suspect.responses:
+        mine = _pieces(response.text, shortest)
+        by_lineage = written.get(response.prompt_id, {})
+        for lineage, models in by_lineage.items() if mine else ():
+            elsewhere = set().union(
+                *(p for other, kin in by_lineage.items() if other != lineage for p in kin.values())
+            )
+            for model, pieces in models.items():
+                rare = sum(piece in pieces and piece not in elsewhere for piece in mine)
+                cells.setdefault((response.prompt_id, model), []).append(rare / len(mine))
+    return rank(
+        grid(cells, names := sorted({one.model for one in sources})),
+        names,
+        infos,
+        kind=NAME,
+        unit=f"share of pieces of {shortest} characters that only the source wrote too",
+        suspect=suspect.model,
+        seed=seed,
+    )
+
+
+def continued(
+    suspect: str,
+    ratios: Mapping[Place, float],
+    infos: Mapping[str, ModelInfo],
+    *,
+    base: tuple[str, Mapping[Place, float]] | None = None,
+    stand_in: bool = False,
+    seed: int = 0,
+) -> Ranking:
+    """Rank sources by how closely a suspect goes on from the beginnings of their responses.
+
+    Parameters
+    ----------
+    suspect : str
+    ratios : mapping of Place to float
+        Of `continuations`.
+    infos : mapping of str to ModelInfo
+    base : pair of str and mapping, optional
+        The base's name and its ratios, which are subtracted: some text is easy to guess.
+    stand_in : bool
+        The base is one of like size and not the suspect's own.
+    seed : int
+        Of the bootstrap over prompts.
+
+    Raises
+    ------
+    WeightsError
+        With too few lineages or prompts.
+    """
+    name, before = base or (None, {})
+    cells: dict[tuple[Any, str], list[float]] = {}
+    for place, ratio in ratios.items():
+        if name is None or place in before:
+            cell = cells.setdefault(((place.suite, place.prompt_id), place.source), [])
+            cell.append(ratio - before.get(place, 0.0))
+    sources = sorted({place.source for place in ratios})
+    return rank(
+        grid(cells, sources),
+        sources,
+        infos,
+        kind=CONTINUED,
+        unit="similarity of continuations, 0 to 1",
+        suspect=suspect,
+        base=name,
+        stand_in=stand_in,
+        seed=seed,
+    )
+
+
+def continuations(
+    weights: Weights,
+    items: Sequence[Item],
+    report: Callable[[int, int], None],
+    *,
+    given: int = GIVEN,
+    asked: int = ASKED,
+    rows: int = 16,
+) -> dict[Place, float]:
+    """Let weights go on from the beginnings of responses, and compare with what follows there.
+
+    The likeliest token is taken at every step, so the same weights give the same text.
+
+    Parameters
+    ----------
+    weights : Weights
+    items : sequence of Item
+        Whole responses; those with fewer than ``given + asked`` tokens are passed over.
+    report : callable
+        Called with how many are done, of how many.
+    given, asked : int
+        Tokens of the response that are shown, and that are to follow.
+    rows : int
+        Responses of a batch.
+
+    Returns
+    -------
+    mapping of Place to float
+        Similarity of the two texts, 0 to 1.
+
+    Raises
+    ------
     MissingExtraError
         Without rapidfuzz.
     """
-    if len(background) < MIN_LINEAGES or not teacher[1]:
-        raise WeightsError(
-            f"expected prompts and at least {MIN_LINEAGES} background models, found "
-            f"{len(teacher[1])} and {len(background)}"
-        )
-    if any(len(pairs) != len(teacher[1]) for _, pairs in background):
-        raise WeightsError(f"expected {len(teacher[1])} prompts of every source, found others")
-    ratios = {name: [_ratio(a, b) for a, b in pairs] for name, pairs in (teacher, *background)}
-    rows = {name: Continuation(name, sum(r) / len(r), len(r)) for name, r in ratios.items()}
-    others = [ratios[name] for name, _ in background]
-    excess = [
-        own - sum(other) / len(other)
-        for own, *other in zip(ratios[teacher[0]], *others, strict=True)
-    ]
-    first = rows[teacher[0]]
-    as_much = sum(rows[name].similarity >= first.similarity for name, _ in background)
-    varied = any(value != 0 for value in excess)
-    p = float(stats.wilcoxon(excess, alternative="greater").pvalue) if varied else 1.0
-    return Extraction(
-        teacher=first,
-        background=tuple(rows[name] for name, _ in background),
-        p_sources=(1 + as_much) / (len(background) + 1),
-        p_prompts=p,
-    )
+    fuzz, ready = _fuzz(), []
+    for item in items:
+        head, tail = weights.prompt_ids(list(item.messages)), weights.text_ids(item.text)
+        fits = weights.context is None or len(head) + given + asked <= weights.context
+        if len(tail) >= given + asked and fits:
+            ready.append((item.place, head + tail[:given], tail[given : given + asked]))
+    ready.sort(key=lambda one: (len(one[1]), one[0]))
+    found = {}
+    for start in range(0, len(ready), rows):
+        batch = ready[start : start + rows]
+        written = weights.greedy([ids for _, ids, _ in batch], asked)
+        for (place, _, truth), ids in zip(batch, written, strict=True):
+            theirs, mine = (weights.tokenizer.decode(one) for one in (truth, ids))
+            found[place] = float(fuzz.ratio(theirs, mine)) / 100
+        report(len(found), len(ready))
+    return found
 
 
 def _shared(mine: str, theirs: str, shortest: int) -> list[tuple[int, int, bool]]:
@@ -186,8 +282,10 @@ def _holds(text: str, span: str) -> bool:
     return len(text) >= len(span) and _fuzz().partial_ratio(span, text) >= NEAR
 
 
-def _ratio(a: str, b: str) -> float:
-    return float(_fuzz().ratio(a[:LONGEST_TEXT], b[:LONGEST_TEXT])) / 100
+def _pieces(text: str, size: int) -> set[str]:
+    """Return all parts of a text of so many characters."""
+    text = text[:LONGEST_TEXT]
+    return {text[i : i + size] for i in range(len(text) - size + 1)}
 
 
 def _fuzz() -> Any:

@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from fingerprint.errors import WeightsError
+from fingerprint.fields import Fields
 from fingerprint.outputs.files import show
-from fingerprint.records import Status
-from fingerprint.weights.loading import Weights
+from fingerprint.records import Alternative, Status
+from fingerprint.weights.loading import Loading, Weights
 from fingerprint.weights.tensors import Tensor, read_tensors
 
+NAME = "provenance"
+BASE, WRAPPER = "same base", "same weights or wrapper"
+"""The alternatives that are measured, as `fingerprint.alternatives` names them."""
 ALPHA = 0.01
 FEWEST_PROMPTS = 100
 HEAD_NAMES = ("lm_head.weight", "output.weight", "embed_out.weight")
@@ -245,6 +250,132 @@ def vocabulary_hash(folder: Path) -> str:
     """Hash tokens with their numbers (hex SHA-256); how the file is written does not matter."""
     pairs = sorted((number, token) for token, number in _vocabulary(folder).items())
     return hashlib.sha256(json.dumps(pairs).encode("ascii")).hexdigest()
+
+
+def examine(
+    suspect: str,
+    candidates: Sequence[str],
+    prompts: Sequence[str],
+    how: Loading,
+    rng: np.random.Generator,
+    report: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Test a suspect's weights against candidates: next tokens, output heads, vocabularies.
+
+    Parameters
+    ----------
+    suspect : str
+        Folder of weights.
+    candidates : sequence of str
+        Folders of weights; each goes by its last name. They are loaded one after the other.
+    prompts : sequence of str
+        As `random_prompts` cuts them.
+    how : Loading
+    rng : numpy.random.Generator
+        Chooses the rows of the heads that are compared.
+    report : callable
+        Called with how many models are done, of how many.
+
+    Returns
+    -------
+    dict
+        ``bases``, ``heads``, ``tokenizers`` and ``n_prompts``, for a finding.
+
+    Raises
+    ------
+    WeightsError
+        When weights cannot be loaded, two candidates have one name, or there are too few.
+    """
+    names = [Path(where).name for where in candidates]
+    if len(set(names)) < len(names):
+        raise WeightsError(f"expected candidates of different names, found {', '.join(names)}")
+    told = {}
+    for number, where in enumerate((suspect, *candidates), 1):
+        told[where] = next_tokens(Weights(where, how), prompts)
+        report(number, len(candidates) + 1)
+    pairs = [
+        (name, Path(suspect), Path(where)) for name, where in zip(names, candidates, strict=True)
+    ]
+    bases = which_base(told[suspect], {Path(w).name: told[w] for w in candidates})
+    heads = [(name, compare_heads(one, other, rng)) for name, one, other in pairs]
+    return {
+        "bases": [asdict(row) for row in bases],
+        "heads": [{"candidate": name, **asdict(match)} for name, match in heads],
+        "tokenizers": [
+            {"candidate": name, **asdict(compare_tokenizers(one, other))}
+            for name, one, other in pairs
+        ],
+        "n_prompts": len(prompts),
+    }
+
+
+def alternatives_from(facts: Fields, teachers: Sequence[str]) -> list[Alternative]:
+    """Read what tests of provenance found, as alternatives of a verdict.
+
+    Where the teacher's weights are among the candidates, a shared base and shared weights are
+    measured. Where they are not (a closed teacher), only the suspect's own base can be named.
+
+    Parameters
+    ----------
+    facts : Fields
+        ``bases``, ``heads`` and ``tokenizers``, rows by ``candidate``.
+    teachers : sequence of str
+        Names of the teacher's versions.
+
+    Raises
+    ------
+    WeightsError
+        When it is something else.
+    """
+    statuses = tuple(str(status) for status in Status)
+    bases = {row.text("candidate"): row for row in facts.each("bases")}
+    heads = {row.text("candidate"): row for row in facts.each("heads")}
+    status = {name: row.is_one_of("status", statuses) for name, row in heads.items()}
+    found = []
+    best = next(iter(bases.values()), None)
+    if best is not None:
+        name, told = best.text("candidate"), best.is_one_of("status", statuses)
+        words = (
+            f"of {len(bases)} candidates {name} goes on as the suspect does most often "
+            f"({100 * best.number('agreement'):.0f} % of {facts.whole('n_prompts')} prompts)"
+        )
+        clear = told == Status.LIKELY
+        if name in teachers:
+            words += ", and that is the teacher" if clear else "; too even to name it"
+            found.append(Alternative(BASE, Status.LIKELY if clear else Status.OPEN, None, words))
+        elif set(teachers) & set(bases):
+            words += ", more often than the teacher" if clear else "; too even to name one"
+            found.append(Alternative(BASE, Status.UNLIKELY if clear else Status.OPEN, None, words))
+        else:
+            words += (
+                ": it appears to be the suspect's base" if clear else "; too even to name one"
+            ) + "; whether the teacher shares it cannot be told without the teacher's weights"
+            found.append(Alternative(BASE, Status.OPEN, None, words))
+    own = [name for name in heads if name in teachers]
+    for name in own:
+        head = status[name]
+        if head in (Status.LIKELY, Status.OPEN):
+            why = f"the output heads of suspect and {name} agree ({_in_words(heads[name])})"
+            found.append(Alternative(WRAPPER, Status(head), None, why))
+        else:
+            why = f"the output head is not that of {name} ({_in_words(heads[name])})"
+            found.append(Alternative(WRAPPER, Status.UNLIKELY, None, why))
+    if not own:
+        for name in (name for name, told in status.items() if told == Status.LIKELY):
+            why = (
+                f"the suspect's output head appears to be that of {name} and so not a wrapper's "
+                f"({_in_words(heads[name])}), if its outputs came from these weights"
+            )
+            found.append(Alternative(WRAPPER, Status.UNLIKELY, None, why))
+            break
+    return found
+
+
+def _in_words(head: Fields) -> str:
+    if "cosine" not in head:
+        return "other width"
+    same, control = head.number("cosine"), head.number("control")
+    return f"mean cosine of rows {same:.2f}, of other rows {control:.2f}"
 
 
 def _vocabulary(folder: Path) -> dict[str, int]:

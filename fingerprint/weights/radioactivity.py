@@ -17,8 +17,16 @@ from dataclasses import dataclass
 from scipy import stats
 
 from fingerprint.errors import WeightsError
+from fingerprint.fields import Fields
+from fingerprint.pvalues import llr10
+from fingerprint.records import ChannelResult, Status
 from fingerprint.weights.loading import Weights
 
+NAME = "watermark"
+OUTPUTS, CHOICES = "outputs", "choices"
+"""What was tested: what the suspect wrote, or the tokens that its weights find likeliest."""
+CAP10 = 2.0
+"""Most that the channel may say, log10: an exact p is about chance alone, not about the key."""
 FEWEST_TUPLES = 200
 SHORTEST_KEY = 16
 
@@ -140,6 +148,45 @@ def of_choices(
         With fewer than `FEWEST_TUPLES` distinct tuples.
     """
     return _count(_choices(weights, marked, width), set(), share, is_green)
+
+
+def channel_from(facts: Fields, teachers: Sequence[str]) -> ChannelResult:
+    """Read a test that was written as JSON as the row of a verdict; p is computed again.
+
+    Raises
+    ------
+    WeightsError
+        When it is something else, or about the mark of another provider.
+    """
+    marked = facts.texts("teachers")
+    if not set(marked) & set(teachers):
+        raise WeightsError(
+            f"expected the mark of {teachers[0][:80]}, found that of {', '.join(marked)[:200]}; "
+            "name the teacher as --teacher of the test did"
+        )
+    green, tuples, share = facts.whole("green"), facts.whole("tuples"), facts.number("share")
+    if not (0 < share < 1 and green <= tuples and tuples >= FEWEST_TUPLES):
+        raise WeightsError(
+            f"expected at least {FEWEST_TUPLES} tuples, no more of them green, and a share between "
+            f"0 and 1, found {tuples}, {green} and {share:g}"
+        )
+    test = stats.binomtest(green, tuples, share, alternative="greater")
+    interval = stats.binomtest(green, tuples).proportion_ci(0.95, method="exact")
+    p = float(stats.binom.sf(green - 1, tuples, share))
+    said = (
+        f"{facts.is_one_of('of', (OUTPUTS, CHOICES))}: {green:,} of {tuples:,} tuples are "
+        f"green where {100 * share:.1f} % are by chance, exact p {p:.2g}"
+    )
+    return ChannelResult(
+        name=NAME,
+        status=Status.MEASURED,
+        score=float(test.statistic) - share,
+        low=float(interval.low) - share,
+        high=float(interval.high) - share,
+        llr10=llr10(max(p, 1e-300), CAP10),
+        n_prompts=facts.whole("n_texts"),
+        reason=said,
+    )
 
 
 def _choices(

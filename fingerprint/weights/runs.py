@@ -36,6 +36,7 @@ def score_file(
     serving: Serving,
     report: Report,
     max_bytes: int | None,
+    name: str | None = None,
 ) -> Scores:
     """Score all items under one model; what the file holds already is not scored again.
 
@@ -53,6 +54,8 @@ def score_file(
     report : callable
     max_bytes : int or None
         What the items were cut to; kept in the file.
+    name : str, optional
+        What the model is called; default as its SPEC says.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def score_file(
         When the model cannot be loaded or asked, or the file holds something else.
     """
     target = parse_target(spec, serving.base_url)
-    name = target.default_name()
+    name = name or target.default_name()
     with _scorer(spec, how, serving) as (scorer, identity):
         settings = {"spec": spec, "max_bytes": max_bytes, "model": identity}
         with ScoreFile(out, name, settings) as file:
