@@ -17,6 +17,7 @@ from fingerprint.logs import bridge as module
 from fingerprint.logs.arms import Arms, adjusted, lay_out
 from fingerprint.logs.bridge import Bridge, bridge
 from fingerprint.logs.bridgefile import (
+    BESIDE,
     CAP10,
     About,
     answer,
@@ -577,6 +578,9 @@ def test_mistakes_on_the_command_line_are_one_line(cli: Any, case: tuple[Path, W
     assert "which has c-1" in cli(*wrong).failed_alone()
     related = _command(folder, "suspect", "--background", folder / "suspect.jsonl")
     assert "its own lineage" in cli(*related).failed()
+    live = list(_command(folder, "suspect"))
+    live[live.index("--suspect") + 1] = "openai:some-model"
+    assert "collect --model openai:some-model --suite FILE" in cli(*live).failed_alone()
     both = _command(folder, "suspect", "--controls", folder / "none.jsonl")
     assert "no such file" in cli(*both).failed()
     (folder / "schema.toml").write_text('response = "nothing"\n')
@@ -595,6 +599,7 @@ def test_a_verdict_shows_the_bridge(cli: Any, case: tuple[Path, World], tmp_path
     assert shown.channels[:-1] == verdict.channels
     assert shown.channels[-1].name == "bridge"
     assert shown.llr10 == verdict.llr10
+    assert shown.limitations == (*verdict.limitations, BESIDE)
     assert shown.verdict == verdict.verdict
     assert shown.inputs[-1].path == str(folder / "bridge.json")
     other = compare(folder / "clean.jsonl", folder / "controls.jsonl", background=background)

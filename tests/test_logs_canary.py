@@ -205,7 +205,8 @@ def test_a_variant_takes_the_place_of_another_outside_code() -> None:
 
 PIECES = [
     "for", " ", "example", "instance", "For", "EXAMPLE", "\n", "\t", "_", "a", "é", "’", "9", "in",
-    "brief", "short", "for example", "For\nInstance", "in  short", "IN BRIEF", "ſhort", "\u0130n", "ınstance", "\u00a0", "`", "\u2028", "K", "k",
+    "brief", "short", "for example", "For\nInstance", "in  short", "IN BRIEF", "ſhort", "\u0130n",
+    "ınstance", "\u00a0", "`", "\u2028", "K", "k",
 ]  # fmt: skip
 
 

@@ -73,7 +73,9 @@ def bridge_command(
     First --suite writes the prompts: collect the suspect's and the teacher's answers to them. Then
     the same command with --suspect and --controls runs an exact permutation test.
     """
+    from fingerprint.collect.live import is_live
     from fingerprint.errors import LogsError
+    from fingerprint.library import library
     from fingerprint.logs.accused import read_clusters
     from fingerprint.logs.bridgefile import to_dict
     from fingerprint.logs.investigation import investigate
@@ -103,6 +105,14 @@ def bridge_command(
         return
     if suspect is None or not controls:
         raise LogsError("expected --suspect and --controls, or --suite to write the prompts first")
+    suites = {entry.suite.lower() for entry in library().entries}
+    for spec in (suspect, *(background or ())):
+        if is_live(spec, suites):
+            raise LogsError(
+                f"{spec}: expected collected answers to the cluster's prompts, found a model to "
+                f"ask; write them with --suite FILE, then `fingerprint collect --model {spec} "
+                "--suite FILE --out ANSWERS` and give ANSWERS"
+            )
     loader = Loader(read_lineages(lineages) if lineages is not None else {}, None, strict)
     done = investigate(
         cluster,

@@ -22,6 +22,10 @@ CHANNEL = "bridge"
 CAP10 = 2.0
 """Most that the channel may say, log10: an exact p is about chance alone, and no check can show
 that served and regenerated responses differ in nothing else."""
+BESIDE = (
+    "What the bridge says stands beside the answer and is in no number of it: how served and "
+    "regenerated responses were made is the owner's to show, and nothing here has calibrated it."
+)
 SEEN = 0.01
 """Level below which the answer says that the suspect leans."""
 MOST_BYTES = 1 << 24
@@ -184,7 +188,9 @@ def bridge_channel(path: str | Path) -> BridgeRow:
 
 
 def with_bridge(verdict: Verdict, path: str | Path) -> Verdict:
-    """Return a verdict with a bridge among its channels; nothing else in it changes.
+    """Return a verdict with a bridge among its channels, and that said among its limitations.
+
+    Nothing else in it changes.
 
     Raises
     ------
@@ -209,6 +215,7 @@ def with_bridge(verdict: Verdict, path: str | Path) -> Verdict:
     return replace(
         verdict,
         channels=(*verdict.channels, row.channel),
+        limitations=(*verdict.limitations, BESIDE),
         inputs=(*verdict.inputs, row.source),
     )
 
