@@ -1,5 +1,6 @@
 """Whole scans of small simulated logs: what is found, and that nothing is lost on the way."""
 
+import contextlib
 import html
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from fingerprint.logs.result import (
     write_result,
 )
 from fingerprint.logs.scan import memory_in_mb, scan
-from fingerprint.logs.tables import SketchError
+from fingerprint.logs.tables import Limits, SketchError, connect
 from fingerprint.logs.traffic import simulate
 
 pytest.importorskip("duckdb")
@@ -171,7 +173,7 @@ def test_a_full_disk_in_the_database_is_one_clear_error(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", [row()])
     code = (
         "import resource, sys; from pathlib import Path; from fingerprint.logs.scan import scan;"
-        "from fingerprint.logs.tables import SketchError\n"
+        "from fingerprint.logs.tables import Limits, SketchError, connect\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"try: scan([{str(path)!r}], Path({str(tmp_path / 'out')!r}))\n"
@@ -184,6 +186,99 @@ def test_a_full_disk_in_the_database_is_one_clear_error(tmp_path):
     )  # fmt: skip
     assert done.stdout.startswith("refused: "), done.stdout + done.stderr
     assert "done so far is kept" in done.stdout or "finished files are kept" in done.stdout
+
+
+def test_a_disk_that_is_full_for_the_results_keeps_what_was_there(world, sketched):
+    """No file may grow beyond 4 KiB: the sketches are read, the results cannot be written."""
+    text = world[3]
+    (sketched / "clusters.json").write_text("of yesterday")
+    code = (
+        "import resource, signal, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from fingerprint.cli.main import main; main()"
+    )
+    root = str(Path(store.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code, "logs", "scan", "--out", str(sketched)],
+        env={**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "the results cannot be written: File too large" in line
+    assert "run the same command again: the sketches are kept" in line
+    assert (sketched / "clusters.json").read_text() == "of yesterday"
+    assert {p.name for p in sketched.iterdir()} == {".lock", "sketches", "clusters.json"}
+    found = scan([], sketched)
+    write_result(found, sketched, render(found, {}))
+    assert (sketched / "clusters.json").read_text() == text
+
+
+def test_a_full_disk_is_called_by_its_name(tmp_path):
+    import duckdb
+
+    limits = Limits(200, 1, str(tmp_path / ".spill"))
+    with (
+        pytest.raises(SketchError, match=f"^{tmp_path}: No space left on device; make room"),
+        connect(limits),
+    ):
+        raise duckdb.IOException('Async write failed: {"message": "No space left on device"}')
+
+
+def test_a_worker_that_is_killed_is_one_clear_error_and_nothing_is_lost(
+    world, tmp_path, monkeypatch
+):
+    written, _, _, text = world
+    out = tmp_path / "out"
+    stop = threading.Event()
+
+    def kill() -> None:
+        while not stop.wait(0.002):
+            kept = len(list(out.glob("sketches/*/done.json")))
+            at_work = [p.name for p in out.glob("sketches/.*-*") if list(p.glob("*.parquet"))]
+            if kept >= 2 and at_work:
+                with contextlib.suppress(ProcessLookupError):  # it was done a moment ago
+                    os.kill(int(at_work[0].rpartition("-")[2]), signal.SIGKILL)
+                return
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(LogsError, match=r"a worker was ended from outside.*so far is kept"):
+            scan([str(written.folder)], out, engine=Local(2), memory="1GB")
+    finally:
+        stop.set()
+        killer.join()
+    done = {p: p.stat().st_mtime_ns for p in out.glob("sketches/*/done.json")}
+    assert 2 <= len(done) < len(written.files)
+    found = scan([str(written.folder)], out, engine=Local(2), memory="1GB")
+    assert dumps(scan_to_dict(found)) == text
+    assert {p: p.stat().st_mtime_ns for p in done} == done
+    assert list(out.glob("sketches/.*")) == []
+
+
+def test_what_is_wrong_with_a_log_is_told_on_the_command_line(tmp_path, cli):
+    rng = np.random.default_rng(0)
+    rows = [row(f"a{i % 40}", i * 60, words(rng, 20)) for i in range(300)]
+    late = [row(f"a{i}", 86_400 * 9 + i, words(rng, 20)) for i in range(7)]
+    day = tmp_path / "in" / "date=2026-01-01"
+    broken = ["{", row(prompt=None), row(second=4e9), "[]", b"\xff"]
+    write_jsonl(day / "a.jsonl", [*rows, *late, *broken])
+    shutil.copy(day / "a.jsonl", day / "b.jsonl")
+    write_jsonl(day / "c.jsonl", [{"user": "x", "text": "y"}])
+    (day / "d.jsonl.gz").write_bytes(b"no gzip at all")
+    ran = cli("logs", "scan", tmp_path / "in", "--out", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert f"not read: {day}/c.jsonl" in ran.err and "map them with --schema FILE" in ran.err
+    assert f"not read: {day}/d.jsonl.gz" in ran.err
+    assert f"{day}/b.jsonl: has the same bytes as another file; read once" in ran.err
+    assert f"5 bad rows were counted and passed over, the first: {day}/a.jsonl:308: " in ran.err
+    assert "7 rows lie more than 36 hours from the date of their folder: check clocks" in ran.err
+    log = json.loads((tmp_path / "out" / "clusters.json").read_text())["log"]
+    assert log["rows"] == 312 == log["exchanges"] + sum(log["bad_rows"].values())
+    assert log["skewed_rows"] == 7
+    assert sorted(log["bad_rows"].values()) == [1, 1, 1, 1, 1]
 
 
 def test_bad_rows_bad_files_and_duplicates_are_counted(tmp_path):

@@ -7,6 +7,8 @@ integers.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ Columns = dict[str, npt.NDArray[Any]]
 TIMES_KEPT = 4
 """Exchanges of one account kept for a phrase: those with the smallest ids, so the same for all
 phrases of a prompt."""
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 class SketchError(LogsError):
@@ -88,6 +91,11 @@ def connect(limits: Limits) -> Iterator[Any]:
             "give more, or see that the disk has room; what was done so far is kept"
         ) from error
     except duckdb.Error as error:
+        if NO_SPACE in str(error):
+            raise SketchError(
+                f"{Path(limits.spill).parent}: {NO_SPACE}; make room and run the same command "
+                "again: what was done so far is kept"
+            ) from error
         raise SketchError(
             f"the sketches could not be read or written: {_first_line(error)}; if the disk is "
             "full, make room and run the same command again: what was done so far is kept"
