@@ -50,7 +50,7 @@ def two_nodes():
 class Killing(Cluster):
     """A cluster that notes where its tasks run, and of which one worker is killed once, at work.
 
-    It is the worker of the third file, when it has written some of the sketch's tables.
+    It is the worker of the third file, in the middle of the third table of its sketch.
     """
 
     def __init__(self, notes: Path) -> None:
@@ -76,6 +76,7 @@ class Killing(Cluster):
 
             def write_some(connection, columns, path, written=[]):  # noqa: B006 - counts calls
                 if len(written) == 2:
+                    path.write_bytes(b"PAR1 and no more")
                     (notes / "killed").write_text(f"{os.getpid()} {path.parent.name}")
                     os.kill(os.getpid(), signal.SIGKILL)
                 written.append(path)
@@ -106,7 +107,7 @@ def test_two_nodes_and_a_killed_worker_give_the_same_bytes(two_nodes, tmp_path, 
         time.sleep(0.1)
     assert not Path(f"/proc/{killed}").exists()
     # Half a sketch is what it left behind, and the task was done again.
-    assert len(list((tmp_path / "out" / "sketches" / folder).glob("*.parquet"))) == 2
+    assert len(list((tmp_path / "out" / "sketches" / folder).glob("*.parquet"))) == 3
     sketched = list((tmp_path / "notes").glob("sketch_file *"))
     assert sum(len(p.read_text().split()) for p in sketched) == len(written.files) + 1
     assert engine.nodes("sketch_file") == both

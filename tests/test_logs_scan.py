@@ -135,12 +135,12 @@ def test_a_killed_scan_goes_on_where_it_was(world, tmp_path):
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("out/sketches/*/done.json"))) < 2:
+    while len(list(tmp_path.glob("out/sketches/[!.]*/done.json"))) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = {p: p.stat().st_mtime_ns for p in tmp_path.glob("out/sketches/*/done.json")}
+    done = {p: p.stat().st_mtime_ns for p in tmp_path.glob("out/sketches/[!.]*/done.json")}
     assert 2 <= len(done) < len(written.files)
     found = scan([str(written.folder)], tmp_path / "out")
     assert dumps(scan_to_dict(found)) == text
@@ -162,7 +162,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(world, tmp_path, mon
     monkeypatch.setattr(store, "write_table", full)
     with pytest.raises(SketchError, match=r"No space left on device; make room and run the same"):
         scan([str(written.folder)], tmp_path / "out")
-    kept = list(tmp_path.glob("out/sketches/*/done.json"))
+    kept = list(tmp_path.glob("out/sketches/[!.]*/done.json"))
     assert len(kept) == 2
     assert list(tmp_path.glob("out/sketches/.*")) == []
     monkeypatch.undo()
@@ -235,11 +235,11 @@ def test_a_worker_that_is_killed_is_one_clear_error_and_nothing_is_lost(
 
     def kill() -> None:
         while not stop.wait(0.002):
-            kept = len(list(out.glob("sketches/*/done.json")))
+            kept = len(list(out.glob("sketches/[!.]*/done.json")))
             at_work = [p.name for p in out.glob("sketches/.*-*") if list(p.glob("*.parquet"))]
             if kept >= 2 and at_work:
                 with contextlib.suppress(ProcessLookupError):  # it was done a moment ago
-                    os.kill(int(at_work[0].rpartition("-")[2]), signal.SIGKILL)
+                    os.kill(int(at_work[0].split("-")[1]), signal.SIGKILL)
                 return
 
     killer = threading.Thread(target=kill)
@@ -250,7 +250,7 @@ def test_a_worker_that_is_killed_is_one_clear_error_and_nothing_is_lost(
     finally:
         stop.set()
         killer.join()
-    done = {p: p.stat().st_mtime_ns for p in out.glob("sketches/*/done.json")}
+    done = {p: p.stat().st_mtime_ns for p in out.glob("sketches/[!.]*/done.json")}
     assert 2 <= len(done) < len(written.files)
     found = scan([str(written.folder)], out, engine=Local(2), memory="1GB")
     assert dumps(scan_to_dict(found)) == text
@@ -325,8 +325,44 @@ def test_sizes_of_memory_are_checked(text):
 
 
 def test_a_damaged_sketch_is_named(sketched):
-    next(sketched.glob("sketches/*/done.json")).write_text("{}")
+    next(sketched.glob("sketches/[!.]*/done.json")).write_text("{}")
     with pytest.raises(LogsError, match="remove the folder"):
+        scan([], sketched)
+
+
+def test_a_file_read_with_another_schema_does_not_count_twice(tmp_path, cli):
+    rng = np.random.default_rng(0)
+    rows = [row(f"a{i % 40}", i * 60, words(rng, 20), response="yes") for i in range(200)]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    (tmp_path / "s.toml").write_text('prompt = "response"\n')
+    out = tmp_path / "out"
+    wrong = cli("logs", "scan", path, "--out", out, "--schema", tmp_path / "s.toml")
+    assert wrong.code == 0, wrong.err
+    (older,) = (out / "sketches").iterdir()
+    ran = cli("logs", "scan", path, "--out", out)
+    assert "found two, so that its rows would count twice; remove the sketch" in ran.failed()
+    assert f"({older} is the older" in ran.failed()
+    shutil.rmtree(older)
+    assert cli("logs", "scan", path, "--out", out, "--format", "json").json()["log"]["rows"] == 200
+
+
+def test_what_a_dead_worker_left_is_not_read(world, sketched, monkeypatch):
+    """A machine of a cluster may die in the middle of a scan; nobody tidies up before its end."""
+    monkeypatch.setattr(store.shutil, "rmtree", lambda *_, **__: None)
+    whole = next(sketched.glob("sketches/[!.]*"))
+    shutil.copytree(whole, whole.with_name(f".{whole.name}-1-00"))
+    half = whole.with_name(f".{whole.name}-1-01")
+    half.mkdir()
+    for table in store.TABLES:
+        (half / f"{table}-00000.parquet").write_bytes(b"PAR1 and no more")
+    assert dumps(scan_to_dict(scan([], sketched))) == world[3]
+    assert half.exists()
+
+
+def test_sketches_of_another_version_are_not_mixed_in(sketched):
+    done = next(sketched.glob("sketches/[!.]*/done.json"))
+    done.write_text(done.read_text().replace(store.SKETCH_VERSION, "sketch/0"))
+    with pytest.raises(LogsError, match=r"expected a sketch of version .*, found sketch/0"):
         scan([], sketched)
 
 

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ TABLES = ("exchanges", "phrases", "links", "names")
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".parquet")
 PART_ROWS = 50_000
 _DONE = "done.json"
+_KEPT = "[!.]*/"
+"""Folders of finished sketches: one with a dot is at work, or was left by a worker that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Partition:
     """A log file that has been sketched."""
 
     key: str
+    version: str
     path: str
     sha256: str
     rows: int
@@ -129,7 +133,8 @@ def sketch_file(task: SketchTask) -> Partition:
     final = folder / key
     if (final / _DONE).exists():
         return _partition(final, fresh=False)
-    work = folder / f".{key}-{os.getpid()}"
+    # of its own on any machine: a task whose worker died leaves its folder, and is done again
+    work = folder / f".{key}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         work.mkdir()
         tally = Tally()
@@ -202,10 +207,36 @@ def _partition(folder: Path, *, fresh: bool) -> Partition:
 
 
 def partitions(sketches: Path) -> list[Partition]:
-    """Return all sketched files of a scan's folder, of this run and of earlier ones."""
-    return [_partition(done.parent, fresh=False) for done in sorted(sketches.glob(f"*/{_DONE}"))]
+    """Return all sketched files of a scan's folder, of this run and of earlier ones.
+
+    Raises
+    ------
+    LogsError
+        When a file was sketched twice, with other columns each time, or by another version: its
+        rows would count twice.
+    """
+    found = [_partition(done.parent, fresh=False) for done in sorted(sketches.glob(_KEPT + _DONE))]
+    by_file: dict[str, Partition] = {}
+    for partition in found:
+        if partition.version != SKETCH_VERSION:
+            raise LogsError(
+                f"{show(sketches / partition.key)}: expected a sketch of version {SKETCH_VERSION}, "
+                f"found {partition.version}; scan the logs again into another --out"
+            )
+        other = by_file.setdefault(partition.sha256, partition)
+        if other is not partition:
+            twice = sorted(
+                (sketches / p.key for p in (other, partition)),
+                key=lambda folder: (folder / _DONE).stat().st_mtime_ns,
+            )
+            raise LogsError(
+                f"{partition.path}: expected to be sketched with one --schema, found two, so that "
+                f"its rows would count twice; remove the sketch of the wrong one ({twice[0]} is "
+                f"the older, {twice[1]} the newer), or give another --out"
+            )
+    return found
 
 
 def table_paths(sketches: Path, table: str) -> list[str]:
     """Return the files of one table over all partitions, in a fixed order."""
-    return [str(path) for path in sorted(sketches.glob(f"*/{table}-*.parquet"))]
+    return [str(path) for path in sorted(sketches.glob(f"{_KEPT}{table}-*.parquet"))]
