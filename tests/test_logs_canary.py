@@ -138,6 +138,12 @@ def test_who_gets_no_canary() -> None:
     assert groups == {f"bucket-{b}" for b in range(8)}
 
 
+def test_an_account_that_is_no_unicode_is_who_a_scan_names() -> None:
+    use = plan(groups={"c1": ["a\ufffd"]})
+    assert use.group("a\ud800") == use.group("a\ufffd") == "c1"
+    assert use.group("a?") is None
+
+
 def test_of_several_slots_the_first_one_counts() -> None:
     both = slots(2)
     use = plan(slots=both)

@@ -31,7 +31,7 @@ from fingerprint.logs.result import (
     write_result,
 )
 from fingerprint.logs.scan import memory_in_mb, scan
-from fingerprint.logs.tables import Limits, SketchError, connect
+from fingerprint.logs.tables import Limits, SketchError, account_names, connect
 from fingerprint.logs.traffic import simulate
 
 pytest.importorskip("duckdb")
@@ -173,7 +173,7 @@ def test_a_full_disk_in_the_database_is_one_clear_error(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", [row()])
     code = (
         "import resource, sys; from pathlib import Path; from fingerprint.logs.scan import scan;"
-        "from fingerprint.logs.tables import Limits, SketchError, connect\n"
+        "from fingerprint.logs.tables import Limits, SketchError, account_names, connect\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"try: scan([{str(path)!r}], Path({str(tmp_path / 'out')!r}))\n"
@@ -256,6 +256,21 @@ def test_a_worker_that_is_killed_is_one_clear_error_and_nothing_is_lost(
     assert dumps(scan_to_dict(found)) == text
     assert {p: p.stat().st_mtime_ns for p in done} == done
     assert list(out.glob("sketches/.*")) == []
+
+
+def test_accounts_of_any_text_are_read_and_keep_their_names(tmp_path):
+    rng = np.random.default_rng(0)
+    evil = ["a\ud800", "b\t\n\x1b[2J\u202e", "c\0", "'; DROP TABLE x; --"]
+    rows = [
+        row(evil[i % 4], i * 60, words(rng, 20) + evil[0], ip=evil[0], payment_hash=evil[2])
+        for i in range(80)
+    ]
+    found = scan([str(write_jsonl(tmp_path / "a.jsonl", rows))], tmp_path / "out")
+    assert found.exchanges == 80 and not found.failed
+    limits = Limits(200, 1, str(tmp_path / ".spill"))
+    paths = store.table_paths(tmp_path / "out" / "sketches", "names")
+    names = account_names(paths, found.people.accounts, limits)
+    assert set(names.values()) == {"a\ufffd", *evil[1:]}
 
 
 def test_what_is_wrong_with_a_log_is_told_on_the_command_line(tmp_path, cli):

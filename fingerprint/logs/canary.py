@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from fingerprint.errors import LogsError
 from fingerprint.logs.phrases import Phrases
+from fingerprint.outputs.files import without_surrogates
 from fingerprint.tokens import UNICODE
 
 HEAD, TAIL = 160, 80
@@ -246,7 +247,11 @@ def account_mac(key: bytes, nonce: str) -> Mac:
 
 def tag_account(mac: Mac, account: str) -> bytes:
     """Return the keyed tag of an account, 12 bytes."""
-    return mac.digest(account.encode("utf-8", "replace"))[:12]
+    try:
+        message = account.encode()
+    except UnicodeEncodeError:  # as a scan names such an account
+        message = without_surrogates(account).encode()
+    return mac.digest(message)[:12]
 
 
 def looked_at(prompt: str) -> str:

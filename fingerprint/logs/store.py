@@ -16,13 +16,15 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fingerprint import __version__
 from fingerprint.errors import LogsError
 from fingerprint.logs.reading import Tally, read_rows
 from fingerprint.logs.schema import Schema
 from fingerprint.logs.sketch import SKETCH_VERSION, Sketch, Sketcher
 from fingerprint.logs.tables import Limits, SketchError, connect, write_table
-from fingerprint.outputs.files import show
+from fingerprint.outputs.files import show, without_surrogates
 
 TABLES = ("exchanges", "phrases", "links", "names")
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".parquet")
@@ -181,7 +183,11 @@ def _sketcher() -> Sketcher:
 
 def _write_part(connection: Any, sketch: Sketch, work: Path, number: int) -> None:
     for table in TABLES:
-        write_table(connection, getattr(sketch, table), work / f"{table}-{number:05d}.parquet")
+        columns = getattr(sketch, table)
+        if table == "names":  # an account may be any JSON text, Parquet holds UTF-8
+            texts = [without_surrogates(text) for text in columns["name"].tolist()]
+            columns = {**columns, "name": np.array(texts, dtype=object)}
+        write_table(connection, columns, work / f"{table}-{number:05d}.parquet")
 
 
 def _sha256(path: Path) -> str:
