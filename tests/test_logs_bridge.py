@@ -14,6 +14,7 @@ from simulated import Model, lineages, pack_of, prompts
 
 from fingerprint.errors import LogsError
 from fingerprint.logs import bridge as module
+from fingerprint.logs.accused import full_name, read_clusters
 from fingerprint.logs.arms import Arms, adjusted, lay_out
 from fingerprint.logs.bridge import Bridge, bridge
 from fingerprint.logs.bridgefile import (
@@ -575,7 +576,11 @@ def test_mistakes_on_the_command_line_are_one_line(cli: Any, case: tuple[Path, W
     folder, _ = case
     wrong = list(_command(folder, "suspect"))
     wrong[3] = "c-9"
-    assert "which has c-1" in cli(*wrong).failed_alone()
+    assert "found none; it has c-1" in cli(*wrong).failed_alone()
+    (folder / "two.tsv").write_text("a\tc-10\nb\tc-11\nc\td-1\n")
+    assert full_name(read_clusters(folder / "two.tsv"), "d", folder) == "d-1"
+    wrong[3], wrong[5] = "c-1", folder / "two.tsv"
+    assert "found 2 that begin so; it has c-10, c-11" in cli(*wrong).failed_alone()
     related = _command(folder, "suspect", "--background", folder / "suspect.jsonl")
     assert "its own lineage" in cli(*related).failed()
     live = list(_command(folder, "suspect"))

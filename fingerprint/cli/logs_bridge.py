@@ -28,7 +28,9 @@ PROBLEMS_SHOWN = 3
 
 
 def bridge_command(
-    cluster: Annotated[str, typer.Option("--cluster", help="Name of the cluster.")],
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="Name of the cluster, or its beginning.")
+    ],
     clusters: Annotated[
         Path,
         typer.Option("--clusters", help="clusters.json of a scan, or a TSV of account and group."),
@@ -76,7 +78,7 @@ def bridge_command(
     from fingerprint.collect.live import is_live
     from fingerprint.errors import LogsError
     from fingerprint.library import library
-    from fingerprint.logs.accused import read_clusters
+    from fingerprint.logs.accused import full_name, read_clusters
     from fingerprint.logs.bridgefile import to_dict
     from fingerprint.logs.investigation import investigate
     from fingerprint.logs.schema import read_schema
@@ -87,9 +89,7 @@ def bridge_command(
     from fingerprint.wholefile import replacing
 
     accounts = read_clusters(clusters)
-    if cluster not in accounts:
-        near = ", ".join(list(accounts)[:8])
-        raise LogsError(f"--cluster {cluster}: not in {clusters}, which has {near}")
+    cluster = full_name(accounts, cluster, clusters)
     if suite is not None:
         found = read_served(
             logs,

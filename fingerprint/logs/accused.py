@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fingerprint.errors import LogsError
@@ -36,6 +37,27 @@ def read_clusters(path: str | Path) -> dict[str, tuple[str, ...]]:
     if not any(found.values()):
         raise LogsError(f"{show(path)}: expected clusters with accounts, found none in it")
     return found
+
+
+def full_name(clusters: Mapping[str, Sequence[str]], name: str, where: Path) -> str:
+    """Return the name of the one cluster that is called so, or whose name begins so.
+
+    The terminal shows the beginnings of long names.
+
+    Raises
+    ------
+    LogsError
+        When there is none, or several.
+    """
+    near = [name] if name in clusters else [full for full in clusters if full.startswith(name)]
+    if len(near) != 1:
+        found = f"{len(near)} that begin so" if near else "none"
+        listed = ", ".join((near or list(clusters))[:8])
+        raise LogsError(
+            f"--cluster {excerpt(name)}: expected one cluster of {show(where)}, found {found}; "
+            f"it has {listed}"
+        )
+    return near[0]
 
 
 def _from_json(path: Path) -> dict[str, tuple[str, ...]]:
