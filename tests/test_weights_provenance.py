@@ -13,9 +13,9 @@ from tiny_weights import make_weights, train
 
 from fingerprint.errors import WeightsError
 from fingerprint.records import Status
+from fingerprint.weights.heads import compare_heads
 from fingerprint.weights.loading import Loading, Weights
 from fingerprint.weights.provenance import (
-    compare_heads,
     compare_tokenizers,
     next_tokens,
     random_prompts,

@@ -113,6 +113,32 @@ def test_the_same_bits_as_from_the_weights(folder: Path, tmp_path: Path) -> None
         assert len(seen) == before == 2 + 3 * 9  # all kept: nothing is asked again
 
 
+def test_stale_probabilities_of_a_prefix_cache_are_not_used(folder: Path, tmp_path: Path) -> None:
+    """Like a vLLM that answers with what it kept of another request with the same salt."""
+    here = score_file(f"local:{folder}", some(), tmp_path / "a", HOW, Serving(), nothing, 40)
+    right = like_vllm(folder)
+    kept: dict[str, Any] = {}
+    busy = iter([True])
+
+    def caching(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        if path == "/tokenize":
+            return right(path, body)
+        salt = body.get("cache_salt", "")
+        status, value = right(path, body)
+        found = value["choices"][0]["prompt_logprobs"]
+        stale = kept.setdefault(salt, found)
+        if stale is not found:
+            value["choices"][0]["prompt_logprobs"] = [stale[1] for _ in found]
+        # The first request is answered by an error, so that it is sent again.
+        return (503, {"error": {"message": "busy"}}) if next(busy, False) else (status, value)
+
+    with serving(caching) as (url, _):
+        how = Serving(url, concurrency=2)
+        there = score_file("vllm:suspect", some(), tmp_path / "b", HOW, how, nothing, 40)
+    assert dict(there.bits_per_byte) == pytest.approx(dict(here.bits_per_byte), rel=1e-5)
+    assert len(kept) == 10 and all(kept)
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [

@@ -17,6 +17,8 @@ HUMAN = "guanaco-65b"
 """Trained on answers that people wrote (OASST1); a student of it was taught by no candidate."""
 ITSELF = "itself"
 """What the base answers: a student of it was taught by nobody."""
+MARKED = "marked"
+"""The same with a keyed mark: a student of it was taught by nobody, and may show the mark."""
 BASE = "base"
 """The base as it is: nothing was learned."""
 CONTROLS = (HUMAN, ITSELF)
@@ -81,8 +83,8 @@ def held_out(data: Path, models: tuple[str, ...] = CANDIDATES) -> list[Outputs]:
 def to_learn(data: Path, students: Path, source: str) -> list[tuple[str, str]]:
     """Return prompts and answers that a student of a source is trained on."""
     train = split(data)[0]
-    if source == ITSELF:  # written by benchmarks.weights.students --itself
-        written = json.loads((students / f"{ITSELF}.json").read_text(encoding="utf-8"))
+    if source in (ITSELF, MARKED):  # written by benchmarks.weights.students
+        written = json.loads((students / f"{source}.json").read_text(encoding="utf-8"))
         return [(prompt, answer) for prompt, answer in written if answer.strip()]
     answers = {r.prompt_id: r for r in responses(data, source).responses}
     return [(answers[name].prompt, answers[name].text) for name in train]

@@ -6,7 +6,7 @@ All layers learn (AdamW; bfloat16 products, float32 weights), the embeddings sta
 of response tokens only. Every few steps weights, moments and the step are saved; the same command
 goes on from there. A student is OUT/NAME, a folder of safetensors with the tokenizer, and
 `training.json` with what it cost. The source `itself` is what the model answers (drawn at
-temperature 0.7), written to OUT/itself.json first.
+temperature 0.7), written to OUT/itself.json first; `marked` is the same with a green-list mark.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
 
-from benchmarks.weights.corpus import HUMAN, ITSELF, responses, split, to_learn
+from benchmarks.weights.corpus import HUMAN, ITSELF, MARKED, responses, split, to_learn
+from fingerprint.weights.radioactivity import Mark
 
 TOKENS = 160
 """Response tokens that are learned."""
 EPOCHS, ROWS, RATE, SEED = 3, 8, 2e-4, 20261127
 TEMPERATURE = 0.7
+MARK = Mark(b"a key of the benchmark, no secret", share=0.5, width=1)
+GREENER, MARKED_TOKENS = 3.0, 40
+"""What is added to the logits of green tokens, of so many of the likeliest ones."""
 EVERY = 14
 """Steps between checkpoints."""
 STATE = "state"
@@ -99,30 +103,47 @@ def resume(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> dict[s
     return about
 
 
-def write_itself(data: Path, where: Path, out: Path) -> None:
-    """Let the model answer the prompts that students are trained on."""
-    known = {r.prompt_id: r.prompt for r in responses(data, HUMAN).responses}
-    prompts = [known[name] for name in split(data)[0]]
-    tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.bfloat16).eval()
+class Greener:
+    """Makes green tokens likelier, as a provider that marks its text does."""
+
+    def __call__(self, ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        likeliest = logits.topk(MARKED_TOKENS).indices.tolist()
+        windows = ids[:, -MARK.width :].tolist()
+        for row, (window, tokens) in enumerate(zip(windows, likeliest, strict=True)):
+            green = [token for token in tokens if MARK.is_green(tuple(window), token)]
+            logits[row, green] += GREENER
+        return logits
+
+
+def answers_of(model: Any, tokenizer: Any, prompts: list[str], marked: bool) -> list[str]:
+    """Let a model answer prompts (batches of 28; padded on the left)."""
     torch.manual_seed(SEED)
-    written = []
+    tokenizer.padding_side = "left"
+    written: list[str] = []
     for start in range(0, len(prompts), 28):
-        some = prompts[start : start + 28]
-        ids = tokenizer.pad({"input_ids": [prompt_ids(tokenizer, p) for p in some]},
-                            return_tensors="pt")  # fmt: skip
+        some = [prompt_ids(tokenizer, prompt) for prompt in prompts[start : start + 28]]
+        ids = tokenizer.pad({"input_ids": some}, return_tensors="pt")
         with torch.inference_mode():
             found = model.generate(
                 **ids, max_new_tokens=TOKENS, do_sample=True, temperature=TEMPERATURE, top_p=1.0,
-                top_k=0,
+                top_k=0, logits_processor=LogitsProcessorList([Greener()] if marked else []),
             )  # fmt: skip
-        answers = tokenizer.batch_decode(
-            found[:, ids["input_ids"].shape[1] :], skip_special_tokens=True
-        )
-        written += list(zip(some, answers, strict=True))
-        print(f"{ITSELF}: {len(written)} of {len(prompts)} answers", flush=True)
+        tails = found[:, ids["input_ids"].shape[1] :]
+        written += tokenizer.batch_decode(tails, skip_special_tokens=True)
+        print(f"{len(written)} of {len(prompts)} answers", flush=True)
+    return written
+
+
+def write_answers(data: Path, where: Path, out: Path, source: str) -> None:
+    """Let the model answer the prompts that students are trained on."""
+    known = {r.prompt_id: r.prompt for r in responses(data, HUMAN).responses}
+    prompts = [known[name] for name in split(data)[0]]
+    tokenizer = AutoTokenizer.from_pretrained(where)
+    model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.bfloat16).eval()
+    written = answers_of(model, tokenizer, prompts, source == MARKED)
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{ITSELF}.json").write_text(json.dumps(written), encoding="utf-8")
+    pairs = list(zip(prompts, written, strict=True))
+    (out / f"{source}.json").write_text(json.dumps(pairs), encoding="utf-8")
 
 
 def train(data: Path, where: Path, out: Path, source: str) -> None:
@@ -130,8 +151,8 @@ def train(data: Path, where: Path, out: Path, source: str) -> None:
     folder = out / source
     if (folder / "training.json").is_file():
         return
-    if source == ITSELF and not (out / f"{ITSELF}.json").is_file():
-        write_itself(data, where, out)
+    if source in (ITSELF, MARKED) and not (out / f"{source}.json").is_file():
+        write_answers(data, where, out, source)
     tokenizer = AutoTokenizer.from_pretrained(where)
     model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32).train()
     model.requires_grad_(False)

@@ -138,8 +138,8 @@ def measured(
     merged = {one.name: one for one in found}
     for new in additions:
         old = merged.get(new.name)
-        if old is None:
-            merged = {new.name: new, **merged}
+        if old is None or new.name == provenance.BASE:  # of a base text says nothing
+            merged = merged | {new.name: new} if old else {new.name: new, **merged}
         elif old.status is not Status.LIKELY or new.status is Status.LIKELY:
             merged[new.name] = Alternative(
                 new.name, new.status, old.llr10, f"{new.why}; by text: {old.why}"

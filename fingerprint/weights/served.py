@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -113,9 +114,13 @@ class ServedScorer:
     async def _bits(self, head: list[int], tail: list[int]) -> float:
         """Ask for the probabilities of a prompt's tokens, and sum those of the response."""
         sent = {"max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+        # A salt of its own keeps each request from the prefix cache: versions of vLLM give stale
+        # probabilities of what they have cached (its issue 42019), and prompts repeat here.
         raw = await self._patiently(
             lambda: self._asker.client.completions.with_raw_response.create(
-                model=self._target.model, prompt=head + tail, extra_body=sent
+                model=self._target.model,
+                prompt=head + tail,
+                extra_body={**sent, "cache_salt": secrets.token_hex(8)},
             )
         )
         choices = read_body(raw).get("choices")
