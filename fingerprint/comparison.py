@@ -16,12 +16,12 @@ from fingerprint.calibration import Calibration
 from fingerprint.corroboration import strengthened
 from fingerprint.errors import ComparisonError
 from fingerprint.evidence import DRAWS
+from fingerprint.findings import Finding, read_finding
 from fingerprint.models import read_lineages
 from fingerprint.panel import Panel
 from fingerprint.records import MIN_PROMPTS, MatrixRow, Verdict, VerdictLabel
 from fingerprint.specs import Loaded, Loader
 from fingerprint.verdict import Line, contenders, judge
-from fingerprint.weights.findings import Finding, read_finding
 
 SEED = 20260101
 Progress = Callable[[str, int, int], None]
@@ -40,7 +40,7 @@ class Question:
     draws: int
     unpaired: bool
     findings: tuple[Finding, ...] = ()
-    """What the suspect's weights were found to say (``--weights``)."""
+    """What was found of weights or in logs (``--finding``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def compare(
     unpaired: bool = False,
     strict: bool = False,
     prompts: Sequence[str] = (),
-    weights: Sequence[str | Path] = (),
+    findings: Sequence[str | Path] = (),
 ) -> Verdict:
     """Compare a suspect with a teacher against a background of unrelated models.
 
@@ -92,9 +92,9 @@ def compare(
         Stop at the first bad line of the inputs.
     prompts : sequence of str
         Suites or files with the prompts that live models (``local:FOLDER``) are asked.
-    weights : sequence of path
-        Findings on the suspect's weights, as ``fingerprint score --finding`` and
-        ``fingerprint weights`` write them (docs/weights.md).
+    findings : sequence of path
+        What ``fingerprint score --finding``, ``fingerprint weights`` and ``fingerprint logs
+        bridge`` wrote of weights and logs (docs/weights.md, docs/bridge.md).
 
     Returns
     -------
@@ -116,7 +116,7 @@ def compare(
         unpaired=unpaired,
         strict=strict,
         prompts=prompts,
-        weights=weights,
+        findings=findings,
     ).verdict
 
 
@@ -132,7 +132,7 @@ def examine(
     unpaired: bool = False,
     strict: bool = False,
     prompts: Sequence[str] = (),
-    weights: Sequence[str | Path] = (),
+    findings: Sequence[str | Path] = (),
 ) -> Case:
     """Compare as `compare` does, and keep what the verdict rests on.
 
@@ -152,7 +152,7 @@ def examine(
         seed=seed,
         draws=draws,
         unpaired=unpaired,
-        findings=tuple(read_finding(Path(path)) for path in weights),
+        findings=tuple(read_finding(Path(path)) for path in findings),
     )
     return answer(question, Loader(stated, key, strict, prompts=tuple(prompts)))
 

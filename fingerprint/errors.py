@@ -19,6 +19,10 @@ class CollectError(FingerprintError):
     """A model could not be asked, or its answers not be kept; the message names the setting."""
 
 
+class FindingError(FingerprintError):
+    """A finding cannot be read, or is about others."""
+
+
 class WeightsError(FingerprintError):
     """Weights could not be read, loaded or scored; the message names the folder or the setting."""
 

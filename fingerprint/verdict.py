@@ -20,6 +20,7 @@ from fingerprint.assessment import (
 from fingerprint.calibration import FULL_BACKGROUND, FUSED, Calibration
 from fingerprint.corroboration import canary_results, strengthened, together
 from fingerprint.evidence import Evidence
+from fingerprint.findings import KINDS, Finding, measured, weigh
 from fingerprint.records import (
     DECIDING_LINEAGES,
     DECIDING_PROMPTS,
@@ -35,12 +36,11 @@ from fingerprint.records import (
     VerdictLabel,
 )
 from fingerprint.share import share_of
-from fingerprint.weights.findings import KINDS, Finding, measured, weigh
 
-OF_WEIGHTS = (
-    "What the suspect's weights say describes and warns: it is in no number of the answer, since "
-    "no models of known teachers have calibrated it. A student of a sibling of the teacher looks "
-    "like one of the teacher."
+BESIDE = (
+    "{} stand beside the answer and are in no number of it: no models of known teachers have "
+    "calibrated them, and how the data of a bridge or a watermark were made is their owner's to "
+    "show. A student of a sibling of the teacher looks like one of the teacher."
 )
 SAMPLING = ("temperature", "top_p", "top_k", "max_tokens")
 """Settings that both must share."""
@@ -92,7 +92,7 @@ def judge(
     inputs, problems, seed
         For the record.
     findings : sequence of Finding
-        What the suspect's weights were found to say.
+        What was found of weights or in logs.
 
     Returns
     -------
@@ -314,7 +314,7 @@ def _limitations(
             "What the suspect says of its maker adds to the strength, by no more than the text "
             "does and without a say in the label: the web teaches such claims too."
         )
-    notes += [OF_WEIGHTS for c in verdict.channels if c.name in KINDS][:1]
+    notes += _beside([c.name for c in verdict.channels if c.name in KINDS])
     late = theirs.released and mine.released and is_later(theirs.released, mine.released)
     if late and not found.impossible:
         notes.append(
@@ -361,6 +361,11 @@ def _limitations(
     if len(suspect.members) > 1 or len(teacher.members) > 1:
         notes.append(f"Of several versions the closest counts: {theirs.name}.")
     return tuple(notes)
+
+
+def _beside(channels: Sequence[str]) -> list[str]:
+    """Say of the channels that findings bring what they are."""
+    return [BESIDE.format(f"The channels of findings ({', '.join(channels)})")] if channels else []
 
 
 def _sampled_differently(mine: Any, theirs: Any) -> str:

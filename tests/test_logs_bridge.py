@@ -12,20 +12,19 @@ import numpy as np
 import pytest
 from simulated import Model, lineages, pack_of, prompts
 
-from fingerprint.errors import LogsError
+from fingerprint import compare
+from fingerprint.bundle.verifying import verify
+from fingerprint.errors import FindingError, LogsError
+from fingerprint.findings import BRIDGE_CAP10, read_finding, weigh
 from fingerprint.logs import bridge as module
 from fingerprint.logs.accused import full_name, read_clusters
 from fingerprint.logs.arms import Arms, adjusted, lay_out
 from fingerprint.logs.bridge import Bridge, bridge
 from fingerprint.logs.bridgefile import (
-    BESIDE,
-    CAP10,
     About,
     answer,
-    bridge_channel,
     limits,
     to_dict,
-    with_bridge,
 )
 from fingerprint.logs.served import (
     MOST_SERVED,
@@ -38,7 +37,7 @@ from fingerprint.logs.served import (
 )
 from fingerprint.packs import Pack
 from fingerprint.pvalues import bound10, llr10
-from fingerprint.records import Outputs, Response
+from fingerprint.records import ChannelResult, Outputs, Party, Response
 from fingerprint.units import prompt_key
 
 DAY = 86_400_000
@@ -195,7 +194,7 @@ def test_false_positives_keep_to_the_level(
     assert (p <= 0.05).mean() <= 0.05 + 0.09
     assert np.mean([run.p <= 0.05 for run in runs]) <= 0.05 + 0.09
     assert np.mean([not run.reliable for run in runs]) <= 0.1
-    assert np.mean([10 ** llr10(run.p, CAP10) for run in runs]) < 1.8
+    assert np.mean([10 ** llr10(run.p, BRIDGE_CAP10) for run in runs]) < 1.8
 
 
 def test_a_suspect_that_took_in_what_was_served_leans_towards_it() -> None:
@@ -435,17 +434,17 @@ def test_matching_is_by_the_text_of_the_prompt(tmp_path: Path) -> None:
 
 def test_the_likelihood_ratio_is_never_more_than_the_p_value_earns() -> None:
     p = np.linspace(1e-6, 1, 200_001)
-    ratios = np.array([10 ** llr10(float(x), CAP10) for x in p])
+    ratios = np.array([10 ** llr10(float(x), BRIDGE_CAP10) for x in p])
     assert np.trapezoid(ratios, p) <= 1.0
-    assert all(llr10(x, CAP10) <= bound10(x) + 1e-12 for x in (1e-9, 1e-4, 0.01, 0.05, 0.3))
-    assert llr10(1e-300, CAP10) == CAP10
-    assert llr10(1.0, CAP10) == pytest.approx(np.log10(0.5))
-    assert llr10(0.9999, CAP10) == pytest.approx(np.log10(0.5), abs=1e-3)
+    assert all(llr10(x, BRIDGE_CAP10) <= bound10(x) + 1e-12 for x in (1e-9, 1e-4, 0.01, 0.05, 0.3))
+    assert llr10(1e-300, BRIDGE_CAP10) == BRIDGE_CAP10
+    assert llr10(1.0, BRIDGE_CAP10) == pytest.approx(np.log10(0.5))
+    assert llr10(0.9999, BRIDGE_CAP10) == pytest.approx(np.log10(0.5), abs=1e-3)
     # 1 / (-e p ln p) at 0.01: 7.988
     assert 10 ** bound10(0.01) == pytest.approx(7.988, abs=1e-3)
     assert bound10(0.5) == 0
     # (1 - p + p ln p) / (p ln^2 p) at 0.01: 4.4517
-    assert 10 ** llr10(0.01, CAP10) == pytest.approx(4.4517, abs=1e-3)
+    assert 10 ** llr10(0.01, BRIDGE_CAP10) == pytest.approx(4.4517, abs=1e-3)
 
 
 def _file(path: Path, found: Bridge, **more: Any) -> Path:
@@ -453,20 +452,22 @@ def _file(path: Path, found: Bridge, **more: Any) -> Path:
     return path
 
 
+def _row(path: Path) -> ChannelResult:
+    teacher = Party("teacher", "teacher", None, (), ("teacher",), 1, None, False)
+    suspect = replace(teacher, name="suspect", versions=("suspect",))
+    (row,) = weigh([read_finding(path)], suspect, teacher).channels
+    return row
+
+
 def test_a_bridge_becomes_a_channel(tmp_path: Path) -> None:
     found = World(41, n=60, absorbed=0.5).run()
-    row = bridge_channel(_file(tmp_path / "b.json", found))
-    assert row.suspect == "suspect"
-    assert row.teachers == ("teacher",)
-    assert (row.channel.name, row.channel.status, row.channel.n_prompts) == (
-        "bridge", "measured", 60,
-    )  # fmt: skip
-    assert row.channel.llr10 == pytest.approx(llr10(found.p, CAP10))
-    assert len(row.source.sha256) == 64
-    lying = bridge_channel(_file(tmp_path / "b.json", found, llr10=9.0, cap10=9.0))
-    assert lying.channel.llr10 == row.channel.llr10
+    row = _row(_file(tmp_path / "b.json", found))
+    assert (row.name, row.status, row.n_prompts) == ("bridge", "measured", 60)
+    assert row.llr10 == pytest.approx(llr10(found.p, BRIDGE_CAP10))
+    lying = _row(_file(tmp_path / "b.json", found, llr10=9.0, cap10=9.0))
+    assert lying.llr10 == row.llr10
     failed = replace(found, checks=(replace(found.checks[0], passed=False),))
-    bad = bridge_channel(_file(tmp_path / "b.json", failed)).channel
+    bad = _row(_file(tmp_path / "b.json", failed))
     assert (bad.status, bad.llr10) == ("unreliable", None)
     assert "same words" in (bad.reason or "")
 
@@ -474,13 +475,8 @@ def test_a_bridge_becomes_a_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("more", [{"schema": "x"}, {"p": 0}, {"p": "0.1"}, {"effect": 3}])
 def test_files_that_are_no_bridge_are_refused(tmp_path: Path, more: dict[str, Any]) -> None:
     found = World(42, n=20).run()
-    with pytest.raises(LogsError, match=r"b\.json"):
-        bridge_channel(_file(tmp_path / "b.json", found, **more))
-    (tmp_path / "b.json").write_bytes(b"\xff")
-    with pytest.raises(LogsError):
-        bridge_channel(tmp_path / "b.json")
-    with pytest.raises(LogsError, match="cannot be read"):
-        bridge_channel(tmp_path / "none.json")
+    with pytest.raises(FindingError):
+        _row(_file(tmp_path / "b.json", found, **more))
 
 
 # --- the command line and the verdict
@@ -594,33 +590,33 @@ def test_mistakes_on_the_command_line_are_one_line(cli: Any, case: tuple[Path, W
 
 
 def test_a_verdict_shows_the_bridge(cli: Any, case: tuple[Path, World], tmp_path: Path) -> None:
-    from fingerprint import compare
-
     folder, _ = case
     cli(*_command(folder, "suspect", "--out", folder / "bridge.json"))
     background = [folder / f"{name}.jsonl" for name in ("one", "two", "three")]
-    verdict = compare(folder / "suspect.jsonl", folder / "controls.jsonl", background=background)
-    shown = with_bridge(verdict, folder / "bridge.json")
+    bridge = [folder / "bridge.json"]
+    asked = (folder / "suspect.jsonl", folder / "controls.jsonl")
+    verdict = compare(*asked, background=background)
+    shown = compare(*asked, background=background, findings=bridge)
     assert shown.channels[:-1] == verdict.channels
     assert shown.channels[-1].name == "bridge"
     assert shown.llr10 == verdict.llr10
-    assert shown.limitations == (*verdict.limitations, BESIDE)
+    (added,) = set(shown.limitations) - set(verdict.limitations)
+    assert "(bridge) stand beside the answer" in added
     assert shown.verdict == verdict.verdict
     assert shown.inputs[-1].path == str(folder / "bridge.json")
-    other = compare(folder / "clean.jsonl", folder / "controls.jsonl", background=background)
-    with pytest.raises(LogsError, match="expected a bridge to clean"):
-        with_bridge(other, folder / "bridge.json")
-    swapped = compare(folder / "suspect.jsonl", folder / "one.jsonl", background=[
-        folder / "controls.jsonl", *background[1:],
-    ])  # fmt: skip
-    with pytest.raises(LogsError, match="expected responses of one"):
-        with_bridge(swapped, folder / "bridge.json")
+    with pytest.raises(FindingError, match="expected a finding on clean, found one on suspect"):
+        compare(folder / "clean.jsonl", asked[1], background=background, findings=bridge)
+    swapped = [folder / "controls.jsonl", *background[1:]]
+    with pytest.raises(FindingError, match="expected a finding on one"):
+        compare(asked[0], folder / "one.jsonl", background=swapped, findings=bridge)
     words = [
-        "compare", "--suspect", folder / "suspect.jsonl", "--teacher", folder / "controls.jsonl",
+        "compare", "--suspect", asked[0], "--teacher", asked[1],
         *(word for path in background for word in ("--background", path)),
-        "--bridge", folder / "bridge.json",
+        "--finding", folder / "bridge.json",
     ]  # fmt: skip
     *_, last = cli(*words, "--format", "json").json()["channels"]
     assert (last["name"], last["status"], last["n_prompts"]) == ("bridge", "measured", 60)
     assert "exact p" in cli(*words).out
-    assert cli(*words, "--report", tmp_path / "report").code == 2
+    assert cli(*words, "--report", tmp_path / "report").code == 0
+    (folder / "bridge.json").unlink()
+    assert verify(tmp_path / "report" / "bundle.zip").difference is None

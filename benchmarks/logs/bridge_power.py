@@ -18,8 +18,8 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.logs.responses import START_MS, case, pack, retold
+from fingerprint.findings import BRIDGE_CAP10
 from fingerprint.logs.bridge import Bridge, bridge
-from fingerprint.logs.bridgefile import CAP10
 from fingerprint.logs.served import Exchange, Matched
 from fingerprint.pvalues import llr10
 from fingerprint.units import prompt_key
@@ -55,7 +55,7 @@ def null(runs: int) -> None:
         found = [one(1000 + seed, 40, **how) for seed in range(runs)]
         spent = time.process_time() - start
         summary(name, [f.groupings[0].p for f in found], spent)
-        ratios = np.array([10 ** llr10(f.p, CAP10) for f in found])
+        ratios = np.array([10 ** llr10(f.p, BRIDGE_CAP10) for f in found])
         failed = np.mean([not f.reliable for f in found])
         print(
             f"    with all groupings {np.mean([f.p <= 0.05 for f in found]):.4f} at 0.05; mean LR "

@@ -10,8 +10,8 @@ from typing import Any
 from fingerprint.comparison import Case, Question
 from fingerprint.errors import BundleError
 from fingerprint.fields import Fields, parse
+from fingerprint.findings import Finding
 from fingerprint.records import Problem, Source
-from fingerprint.weights.findings import Finding
 
 MANIFEST_SCHEMA = "fingerprint.bundle/1"
 RUN_SCHEMA = "fingerprint.run/1"
@@ -25,7 +25,7 @@ CALIBRATION = "calibration.json"
 LIBRARY = "library"
 PACKS = "packs"
 OUTPUTS = "outputs"
-FINDINGS = "weights"
+FINDINGS = "findings"
 MAX_DRAWS = 10_000
 
 HOW_TO_CHECK = """\
@@ -43,7 +43,7 @@ environment.json  the versions that computed it
 calibration.json  the calibration used
 library/, packs/  the outputs compared, as textless packs
 outputs/          the outputs themselves, if they were included
-weights/          what the suspect's weights were found to say, if that was given
+findings/         what was found of weights or in logs, if that was given
 """
 
 

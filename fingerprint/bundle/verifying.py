@@ -36,6 +36,7 @@ from fingerprint.bundle.signatures import check, named_key
 from fingerprint.comparison import answer
 from fingerprint.errors import BundleError, FingerprintError
 from fingerprint.fields import parse
+from fingerprint.findings import Finding, read_finding
 from fingerprint.library import INDEX, read_library
 from fingerprint.library import Entry as LibraryEntry
 from fingerprint.models import model_info
@@ -43,7 +44,6 @@ from fingerprint.outputs import read_outputs
 from fingerprint.packs import Pack
 from fingerprint.report.serialise import dumps, verdict_to_dict
 from fingerprint.specs import Loaded, Loader
-from fingerprint.weights.findings import Finding, read_finding
 
 MAX_JSON_BYTES = 1 << 27
 """Of any file of the bundle that is read whole."""

@@ -60,15 +60,11 @@ def compare_command(
         Path | None,
         typer.Option("--sign", help="Ed25519 secret key to sign the bundle with."),
     ] = None,
-    bridge: Annotated[
-        Path | None,
-        typer.Option("--bridge", help="What `logs bridge --out` wrote, shown as a channel."),
-    ] = None,
-    weights: Annotated[
+    finding: Annotated[
         list[Path] | None,
         typer.Option(
-            "--weights",
-            help="What `score --finding` or `weights` found of the suspect's weights (repeat).",
+            "--finding",
+            help="What `score`, `weights` or `logs bridge` found and wrote (repeat).",
         ),
     ] = None,
     unpaired: Annotated[
@@ -85,8 +81,6 @@ def compare_command(
         raise typer.BadParameter(
             "--no-text, --include-text, --plots and --sign are about a report: give --report FOLDER"
         )
-    if report is not None and bridge is not None:
-        raise typer.BadParameter("--bridge: a bundle cannot hold it; leave out --report")
     formats = plot_formats(plots)
     signer = None if sign is None else _signer(sign)
     from fingerprint.comparison import examine
@@ -104,13 +98,9 @@ def compare_command(
         unpaired=unpaired,
         strict=strict,
         prompts=prompts or (),
-        weights=weights or (),
+        findings=finding or (),
     )
     verdict = case.verdict
-    if bridge is not None:
-        from fingerprint.logs.bridgefile import with_bridge
-
-        verdict = with_bridge(verdict, bridge)
     if verdict.problems:
         note(f"{len(verdict.problems)} lines of the inputs could not be used; see the verdict")
     _print(verdict, output_format)

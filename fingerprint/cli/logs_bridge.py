@@ -160,7 +160,8 @@ def _render(found: Bridge, about: About) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from fingerprint.logs.bridgefile import CAP10, answer, limits
+    from fingerprint.findings import BRIDGE_CAP10
+    from fingerprint.logs.bridgefile import answer, limits
     from fingerprint.pvalues import bound10, llr10
     from fingerprint.report.page import Page, grid, show
 
@@ -184,8 +185,8 @@ def _render(found: Bridge, about: About) -> None:
     strength = "not given: a check failed"
     if found.reliable:
         strength = (
-            f"log10 LR {llr10(found.p, CAP10):+.1f} (at most {bound10(found.p):+.1f} by any "
-            f"reading of this p; capped at {CAP10:+.1f})"
+            f"log10 LR {llr10(found.p, BRIDGE_CAP10):+.1f} (at most {bound10(found.p):+.1f} by any "
+            f"reading of this p; capped at {BRIDGE_CAP10:+.1f})"
         )
     summary.add_row("Strength", strength)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

@@ -67,7 +67,7 @@ NameOption = Annotated[
     str | None, typer.Option("--name", help="What the outputs call the suspect.")
 ]
 FindingOption = Annotated[
-    Path | None, typer.Option("--finding", help="File for `compare --weights` to read.")
+    Path | None, typer.Option("--finding", help="File to write for `compare --finding`.")
 ]
 
 

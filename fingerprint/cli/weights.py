@@ -122,8 +122,8 @@ def provenance_command(
     """Say which candidate the suspect appears to derive from: next tokens, heads, vocabularies."""
     import numpy as np
 
+    from fingerprint.findings import write_finding
     from fingerprint.probes import load_suite
-    from fingerprint.weights.findings import write_finding
     from fingerprint.weights.loading import Loading
     from fingerprint.weights.provenance import NAME, examine, random_prompts
 
@@ -252,7 +252,7 @@ def watermark_command(
     Each distinct tuple of tokens counts once. The key's mark is HMAC-SHA256 of window and token; a
     mark of another construction is a call of `fingerprint.weights.radioactivity` with its function.
     """
-    from fingerprint.weights.findings import write_finding
+    from fingerprint.findings import write_finding
     from fingerprint.weights.loading import Loading, Weights, load_tokenizer
     from fingerprint.weights.radioactivity import (
         CHOICES,
@@ -328,11 +328,11 @@ def say_ranking(
     found: Ranking, sources: Sequence[Source], finding: Path | None, output_format: Format
 ) -> None:
     """Print a ranking, and write it as a finding where that is asked for."""
-    from fingerprint.weights.findings import write_finding
+    from fingerprint.findings import write_finding
 
     if finding is not None:
         write_finding(finding, found.kind, found.suspect, asdict(found), sources)
-        note(f"{finding}: for `fingerprint compare --weights`")
+        note(f"{finding}: for `fingerprint compare --finding`")
     if output_format is Format.JSON:
         print_json(asdict(found))
         return

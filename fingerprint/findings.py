@@ -1,8 +1,9 @@
-"""Findings: files of what weights were found to say, and what a verdict takes from them.
+"""Findings: files of what was found beside the texts, and what a verdict takes from them.
 
-A finding adds channels and measured alternatives to a verdict. It can withdraw support (another
-teacher fits better, the two share their weights) and never gives it: no likelihood ratio of it is
-calibrated on models of known lineage, so none enters that of the verdict.
+Weights and API logs are examined by commands of their own. A finding adds channels and measured
+alternatives to a verdict. It can withdraw support (another teacher fits better, the two share their
+weights) and never gives it: no likelihood ratio of it is calibrated on models of known lineage, so
+none enters that of the verdict. Each kind of file has a reader here; to add one, add its reader.
 """
 
 from __future__ import annotations
@@ -15,15 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint import __version__
-from fingerprint.errors import WeightsError
+from fingerprint.errors import FindingError
 from fingerprint.fields import Fields, parse
+from fingerprint.models import model_info
 from fingerprint.outputs.files import show
+from fingerprint.pvalues import llr10
 from fingerprint.records import Alternative, ChannelResult, Party, Source, Status
 from fingerprint.weights import distribution, likelihood, memorised, provenance, radioactivity
 from fingerprint.weights.sources import Ranking, channel_result, ranking_from
 from fingerprint.wholefile import replacing
 
 SCHEMA = "fingerprint.weights/1"
+BRIDGE_SCHEMA = "fingerprint.bridge/1"
+BRIDGE = "bridge"
+BRIDGE_CAP10 = 2.0
+"""Most that a bridge may say, log10: an exact p is about chance alone, and no check can show that
+served and regenerated responses differ in nothing else."""
 THIRD = "sibling or third teacher"
 """The alternative that a ranking can make likely, as `fingerprint.alternatives` names it."""
 MOST_BYTES = 1 << 24
@@ -57,7 +65,7 @@ def write_finding(
 
     Raises
     ------
-    WeightsError
+    FindingError
         When it cannot be written.
     """
     value = {
@@ -73,11 +81,11 @@ def write_finding(
         with replacing(path) as file:
             file.write(f"{text}\n".encode())
     except OSError as error:
-        raise WeightsError(f"{show(path)}: cannot be written: {error.strerror}") from None
+        raise FindingError(f"{show(path)}: cannot be written: {error.strerror}") from None
 
 
 def read_finding(path: Path, name: str | None = None) -> Finding:
-    """Read a finding.
+    """Read a finding: of weights, or of a bridge from a provider's logs.
 
     Parameters
     ----------
@@ -87,7 +95,7 @@ def read_finding(path: Path, name: str | None = None) -> Finding:
 
     Raises
     ------
-    WeightsError
+    FindingError
         When the file cannot be read or is none.
     """
     where = show(name or path)
@@ -95,13 +103,19 @@ def read_finding(path: Path, name: str | None = None) -> Finding:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise WeightsError(f"{where}: cannot be read: {error.strerror}") from None
+        raise FindingError(f"{where}: cannot be read: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
-        raise WeightsError(f"{where}: expected at most {MOST_BYTES:,} bytes, found more")
-    body = parse(raw, where, WeightsError)
-    if body.text_or_none("schema") != SCHEMA:
-        raise WeightsError(f"{where}: expected {SCHEMA} as --finding writes it, found another file")
+        raise FindingError(f"{where}: expected at most {MOST_BYTES:,} bytes, found more")
+    body = parse(raw, where, FindingError)
     source = Source(name or str(path), hashlib.sha256(raw).hexdigest())
+    schema = body.text_or_none("schema")
+    if schema == BRIDGE_SCHEMA:
+        return Finding(BRIDGE, body.text("suspect"), raw, body, source)
+    if schema != SCHEMA:
+        raise FindingError(
+            f"{where}: expected {SCHEMA} as `fingerprint score --finding` writes it, or "
+            f"{BRIDGE_SCHEMA} of `fingerprint logs bridge --out`, found another file"
+        )
     kind = body.is_one_of("kind", tuple(_READERS))
     return Finding(kind, body.text("suspect"), raw, body.part("facts"), source)
 
@@ -111,16 +125,17 @@ def weigh(findings: Sequence[Finding], suspect: Party, teacher: Party) -> Weighe
 
     Raises
     ------
-    WeightsError
+    FindingError
         When one is about another suspect, or damaged.
     """
     channels: list[ChannelResult] = []
     alternatives: list[Alternative] = []
     for finding in findings:
         if finding.suspect not in (suspect.name, *suspect.versions):
-            raise WeightsError(
+            raise FindingError(
                 f"{show(finding.source.path)}: expected a finding on {suspect.name}, found one on "
-                f"{finding.suspect}; give the weights that name with --name"
+                f"{finding.suspect}; compare the model that it is about, or give it that name with "
+                "--name"
             )
         rows, reasons = _READERS[finding.kind](finding.facts, teacher)
         channels += rows
@@ -177,7 +192,44 @@ def _of_provenance(facts: Fields, teacher: Party) -> Read:
 
 
 def _of_watermark(facts: Fields, teacher: Party) -> Read:
-    return [radioactivity.channel_from(facts, (teacher.name, *teacher.versions))], []
+    _check_teacher(facts.texts("teachers"), teacher)
+    return [radioactivity.channel_from(facts)], []
+
+
+def _of_bridge(facts: Fields, teacher: Party) -> Read:
+    """Read a bridge; its likelihood ratio is computed again from the p-value."""
+    _check_teacher(facts.texts("teachers"), teacher)
+    reliable = facts.text("status") == Status.MEASURED
+    p, effect = facts.number("p"), facts.part("effect")
+    if not 0 < p <= 1:
+        raise FindingError(f"expected a bridge's p above 0 and at most 1, found {p}")
+    said = f"cluster {facts.text('cluster')}, exact p {p:.2g}"
+    checks = facts.each("checks")
+    failed = [c.text("name") for c in checks if "passed" in c and not c.truth("passed")]
+    if not reliable:
+        said += f"; checks failed: {', '.join(failed) or 'not named'}"
+    row = ChannelResult(
+        name=BRIDGE,
+        status=Status.MEASURED if reliable else Status.UNRELIABLE,
+        score=effect.number("estimate"),
+        low=effect.number("low"),
+        high=effect.number("high"),
+        llr10=llr10(p, BRIDGE_CAP10) if reliable else None,
+        n_prompts=facts.whole("n_prompts"),
+        reason=said,
+    )
+    return [row], []
+
+
+def _check_teacher(named: Sequence[str], teacher: Party) -> None:
+    """Check that a finding is about the teacher: all of one vendor, or all among its names."""
+    vendors = {model_info(name).vendor for name in named}
+    known = teacher.vendor is not None and vendors == {teacher.vendor}
+    if not known and not (named and set(named) <= {teacher.name, *teacher.versions}):
+        raise FindingError(
+            f"expected a finding on {teacher.name}, found one on {', '.join(named)[:200]}; name "
+            'that teacher, or give it the same name there (--teacher, the "model" of controls)'
+        )
 
 
 _READERS: dict[str, Callable[[Fields, Party], Read]] = {
@@ -187,6 +239,7 @@ _READERS: dict[str, Callable[[Fields, Party], Read]] = {
     memorised.CONTINUED: _of_ranking,
     provenance.NAME: _of_provenance,
     radioactivity.NAME: _of_watermark,
+    BRIDGE: _of_bridge,
 }
 KINDS = tuple(_READERS)
 """Kinds of finding; those that are channels of a verdict have the channel's name."""

@@ -16,9 +16,9 @@ from tiny_weights import make_weights, train
 
 from fingerprint.bundle.verifying import verify
 from fingerprint.comparison import compare
-from fingerprint.errors import WeightsError
+from fingerprint.errors import FindingError, FingerprintError
+from fingerprint.findings import measured, read_finding, write_finding
 from fingerprint.records import Alternative, Status, Verdict, VerdictLabel
-from fingerprint.weights.findings import measured, read_finding, write_finding
 from fingerprint.weights.likelihood import measure
 from fingerprint.weights.radioactivity import Mark
 
@@ -50,7 +50,7 @@ def judged(files: Files, *findings: Path) -> Verdict:
         files["student"],
         files["teacher"],
         background=[str(files[name]) for name in INDEPENDENT],
-        weights=findings,
+        findings=findings,
         draws=50,
     )
 
@@ -75,8 +75,8 @@ def test_a_ranking_that_names_the_teacher_is_a_channel_and_changes_no_number(
     p = 1 / 9
     assert row.llr10 == pytest.approx(np.log10((1 - p + p * np.log(p)) / (p * np.log(p) ** 2)))
     assert found.alternatives == plain.alternatives
-    assert any("in no number of the answer" in text for text in found.limitations)
-    assert not any("in no number of the answer" in text for text in plain.limitations)
+    assert any("in no number of it" in text for text in found.limitations)
+    assert not any("in no number of it" in text for text in plain.limitations)
     assert found.inputs[-1].path.endswith("likelihood.json")
 
 
@@ -147,12 +147,12 @@ def test_watermarks_name_their_teacher(files: Files, tmp_path: Path) -> None:
     assert (row.name, row.score, row.llr10) == ("watermark", pytest.approx(0.2), 2.0)
     assert row.low is not None and 0.16 < row.low < 0.2 and "exact p" in str(row.reason)
     for change, message in (
-        ({"teachers": ["somebody"]}, "expected the mark of sim-maple"),
+        ({"teachers": ["somebody"]}, "expected a finding on sim-maple"),
         ({"green": 1001}, "no more of them green"),
         ({"share": 0.0}, "a share between"),
         ({"tuples": 100, "green": 60}, "at least 200 tuples"),
     ):
-        with pytest.raises(WeightsError, match=message):
+        with pytest.raises(FingerprintError, match=message):
             judged(files, written(tmp_path, facts | change, "watermark"))
 
 
@@ -160,7 +160,7 @@ def test_a_bundle_holds_findings_and_replays_them(files: Files, tmp_path: Path, 
     finding = written(tmp_path, renamed(ranking(), m5=TEACHER))
     ran = cli(
         "compare", "--suspect", files["student"], "--teacher", files["teacher"],
-        *files.background(*INDEPENDENT), "--weights", finding, "--report", tmp_path / "report",
+        *files.background(*INDEPENDENT), "--finding", finding, "--report", tmp_path / "report",
         "--format", "json",
     )  # fmt: skip
     assert ran.code == 0, ran.err
@@ -188,16 +188,16 @@ def test_a_bundle_holds_findings_and_replays_them(files: Files, tmp_path: Path, 
 def test_other_files_are_refused(files: Files, tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "f.json"
     path.write_text(text)
-    with pytest.raises(WeightsError, match=message):
+    with pytest.raises(FindingError, match=message):
         judged(files, path)
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(FindingError, match="cannot be read"):
         read_finding(tmp_path / "none.json")
 
 
 def test_a_finding_on_another_suspect_is_refused(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     write_finding(path, "likelihood", "somebody", ranking())
-    with pytest.raises(WeightsError, match="expected a finding on sim-oak, found one on somebody"):
+    with pytest.raises(FindingError, match="expected a finding on sim-oak, found one on somebody"):
         judged(files, path)
 
 
