@@ -4,9 +4,10 @@
     python -m benchmarks.weights.distil DATA MODEL STUDENTS OUT [--only NAME]
 
 Scores the candidates' responses to held-out prompts under the base and every student, and ranks the
-candidates for each student by likelihood (with the base alone, and with the two controls as
-siblings of students of candidates) and by continuations. Interrupted, the same command goes on.
-OUT/distil.json holds numbers only.
+candidates for each student by likelihood (with the base alone, and with the other students as
+siblings) and by continuations. Where a student of a candidate serves as sibling, that candidate is
+left out: it would be held back. Interrupted, the same command goes on. OUT/distil.json holds
+numbers only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from fingerprint.models import model_info
 from fingerprint.weights.likelihood import measure
 from fingerprint.weights.loading import Loading, Weights
 from fingerprint.weights.memorised import continuations, continued
-from fingerprint.weights.scores import Item, Place, ScoreFile, items_of, read_scores
+from fingerprint.weights.scores import Item, Place, ScoreFile, Scores, items_of, read_scores
 from fingerprint.weights.scoring import LocalScorer, score_all
 from fingerprint.weights.sources import Ranking
 
@@ -85,9 +86,21 @@ def show(way: str, name: str, found: Ranking) -> dict[str, Any]:
     return asdict(found)
 
 
-def siblings_of(name: str) -> tuple[str, ...]:
-    """Return the controls that show what any training does, itself left out."""
-    return tuple(control for control in CONTROLS if control != name)
+def with_siblings(name: str, known: Mapping[str, Scores]) -> Ranking:
+    """Rank for one student with all others as siblings, without the candidates that taught these.
+
+    The teacher then competes with the candidates that taught nobody here.
+    """
+    others = [one for one in known if one not in (name, BASE)]
+    mine = known[name]
+    kept = {at: bits for at, bits in mine.bits_per_byte.items() if at.source not in others}
+    return measure(
+        replace(mine, bits_per_byte=kept),
+        known[BASE],
+        INFOS,
+        siblings=[known[one] for one in others],
+        seed=1,
+    )
 
 
 def main() -> None:
@@ -115,11 +128,9 @@ def main() -> None:
     said = {name: carry_on(folders[name], name, whole, asked.out) for name in folders}
     found: dict[str, dict[str, Any]] = {}
     for name in folders:
-        siblings = [known[one] for one in siblings_of(name) if one in known]
         found[name] = {"base": show("base", name, measure(known[name], known[BASE], INFOS, seed=1))}
-        if name != BASE and siblings:
-            ranked = measure(known[name], known[BASE], INFOS, siblings=siblings, seed=1)
-            found[name]["siblings"] = show("siblings", name, ranked)
+        if name != BASE:
+            found[name]["siblings"] = show("siblings", name, with_siblings(name, known))
         ranked = continued(name, said[name], INFOS, base=(BASE, said[BASE]), seed=1)
         found[name]["continuations"] = show("continuations", name, ranked)
     result = {

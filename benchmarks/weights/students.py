@@ -26,14 +26,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorLis
 from benchmarks.weights.corpus import HUMAN, ITSELF, MARKED, responses, split, to_learn
 from fingerprint.weights.radioactivity import Mark
 
-TOKENS = 160
+TOKENS = 200
 """Response tokens that are learned."""
-EPOCHS, ROWS, RATE, SEED = 3, 8, 2e-4, 20261127
+EPOCHS, ROWS, RATE, SEED = 2, 8, 5e-5, 20261127
 TEMPERATURE = 0.7
 MARK = Mark(b"a key of the benchmark, no secret", share=0.5, width=1)
 GREENER, MARKED_TOKENS = 3.0, 40
 """What is added to the logits of green tokens, of so many of the likeliest ones."""
-EVERY = 14
+EVERY = 10
 """Steps between checkpoints."""
 STATE = "state"
 
