@@ -21,12 +21,12 @@ from fingerprint.weights.distribution import (
     divergence,
     divergence_scores,
     profile,
-    token_bytes,
     trace_of_logprobs,
 )
 from fingerprint.weights.likelihood import measure
 from fingerprint.weights.loading import Loading, Weights
 from fingerprint.weights.scores import Item, Place
+from fingerprint.weights.tokenbytes import token_bytes
 
 HOW = Loading(dtype="float32", device="cpu", threads=1, tokens_a_batch=512)
 

@@ -15,9 +15,10 @@ from fingerprint.errors import CollectError, MissingExtraError, WeightsError
 from fingerprint.records import Outputs, Response
 from fingerprint.weights import loading
 from fingerprint.weights.loading import Loading, Weights, check_memory, estimate
-from fingerprint.weights.runs import Serving, score_file
+from fingerprint.weights.runs import score_file
 from fingerprint.weights.scores import Item, Place, ScoreFile, items_of, read_scores
 from fingerprint.weights.scoring import LocalScorer, Tokens, batches
+from fingerprint.weights.served import Serving
 from fingerprint.weights.tensors import read_tensors
 
 HOW = Loading(dtype="float32", device="cpu", threads=1, tokens_a_batch=256)

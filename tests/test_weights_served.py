@@ -18,7 +18,8 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from fingerprint.collect import limits
 from fingerprint.errors import CollectError, WeightsError
-from fingerprint.weights.runs import Serving, score_file
+from fingerprint.weights.runs import score_file
+from fingerprint.weights.served import Serving
 
 Answer = Callable[[str, dict[str, Any]], tuple[int, Any]]
 

@@ -75,8 +75,9 @@ def score_command(
     from fingerprint.errors import WeightsError
     from fingerprint.weights.likelihood import measure
     from fingerprint.weights.loading import Loading
-    from fingerprint.weights.runs import Serving, score_file
+    from fingerprint.weights.runs import score_file
     from fingerprint.weights.scores import items_of
+    from fingerprint.weights.served import Serving
 
     if base is None and (sibling or stand_in or finding):
         raise WeightsError("--sibling, --stand-in, --finding: expected --base with them")

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fingerprint.collect.answers import Answers
 from fingerprint.collect.limits import Budget
+from fingerprint.collect.loading import default_device, load_weights
 from fingerprint.collect.plan import Ask, as_text
 from fingerprint.collect.progress import Report
 from fingerprint.collect.replies import Blame, Failed, Reply, Usage
 from fingerprint.collect.runner import Stopped
 from fingerprint.collect.settings import Settings
-from fingerprint.errors import CollectError, MissingExtraError
-from fingerprint.outputs.files import excerpt, show
+from fingerprint.errors import CollectError
+from fingerprint.outputs.files import excerpt
 
 if TYPE_CHECKING:
     from fingerprint.collect.decoding import Decoding, Trace
@@ -306,55 +306,6 @@ class LocalModel:
         raise AssertionError("unreachable: 0 is a token")
 
 
-def load_weights(where: str, threads: int | None, options: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Load a tokenizer and weights: no pickle, and no code that comes with the weights.
-
-    Parameters
-    ----------
-    where : str
-        A folder of safetensors and tokenizer, or a hub id.
-    threads : int or None
-        Of the CPU; None: half the cores.
-    options : mapping
-        As transformers calls them.
-
-    Raises
-    ------
-    CollectError
-        When they cannot be loaded.
-    MissingExtraError
-        Without torch and transformers.
-    """
-    try:
-        import torch
-        import transformers
-    except ImportError:
-        raise MissingExtraError("local weights", "torch, transformers", "local") from None
-    # What may be a hub id is looked for on the hub; what can only be a path never is.
-    if where.startswith((".", "/", "~")) and not Path(where).is_dir():
-        raise CollectError(f"{show(where)}: no such folder; expected weights and tokenizer")
-    torch.set_num_threads(threads or _half_the_cores())
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            where, use_safetensors=True, **options
-        )
-    except (OSError, ImportError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-        raise CollectError(
-            f"local:{where}: the weights cannot be loaded: {' '.join(str(error).split())[:300]}"
-        ) from error
-    return tokenizer, model.eval()
-
-
-def default_device() -> str:
-    """Return where weights go when nothing is said."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _without_system(messages: list[dict[str, str]]) -> list[dict[str, str]]:
     """Put the system prompt in front of the first user message, for templates without one."""
     system = [turn["content"] for turn in messages if turn["role"] in ("system", "developer")]
@@ -373,10 +324,3 @@ def _hash(path: Path, whole: bool) -> str:
         file.seek(max(0, size - _END))
         digest.update(file.read(_END))
     return f"ends:{digest.hexdigest()}:{size}"
-
-
-def _half_the_cores() -> int:
-    """Return the threads to use: more than there are free cores only wait for each other."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)) // 2)
-    return max(1, (os.cpu_count() or 1) // 2)

@@ -9,7 +9,6 @@ both models: an API's top 20 are compared with the top 20 of weights.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from fingerprint.records import Outputs
 from fingerprint.weights.loading import Weights
 from fingerprint.weights.scores import Item, Scores, items_of
 from fingerprint.weights.scoring import LocalScorer, Tokens, batches
+from fingerprint.weights.tokenbytes import style_of, token_bytes, vocabulary_bytes
 
 NAME = "distribution"
 UNIT = "bits of Jensen-Shannon divergence"
@@ -29,9 +29,6 @@ OTHER = 256
 """Bucket of everything that is not among the top tokens, or has no bytes."""
 FEWEST_SHARED = 3
 """First bytes that both models must name for a rank correlation."""
-_SPACE = "\u2581"
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -130,7 +127,7 @@ def trace_of_logprobs(logprobs: Mapping[str, Any], top: int) -> Trace | None:
     tokens, tops = logprobs.get("tokens"), logprobs.get("top")
     if not (isinstance(tokens, list) and isinstance(tops, list) and len(tokens) == len(tops)):
         return None
-    style = _style(token for token in tokens if isinstance(token, str))
+    style = style_of(token for token in tokens if isinstance(token, str))
     text = b""
     offsets, rows, entropies = [], [], []
     for token, pairs in zip(tokens, tops, strict=True):
@@ -182,7 +179,7 @@ class LocalTracer(LocalScorer):
     def __init__(self, weights: Weights, tokens_a_batch: int, top: int | None) -> None:
         super().__init__(weights, tokens_a_batch)
         self._top = top
-        self._bytes = _vocabulary(weights.tokenizer)
+        self._bytes = vocabulary_bytes(weights.tokenizer)
         self._firsts = np.array([name[0] if name else OTHER for name in self._bytes])
 
     def traces(self, items: Sequence[Item]) -> Iterator[tuple[Item, Trace]]:
@@ -282,60 +279,6 @@ def references_of(outputs: Iterable[Outputs], top: int) -> list[tuple[Item, Trac
             if trace is not None:
                 found.append((item, trace))
     return found
-
-
-def token_bytes(name: str, style: str) -> bytes:
-    """Return the bytes that a token stands for.
-
-    Parameters
-    ----------
-    name : str
-        As the tokenizer or the API writes it.
-    style : str
-        ``bytes`` (each character stands for a byte, as in GPT-2), ``pieces`` (SentencePiece) or
-        ``text``.
-    """
-    if style == "bytes":
-        known = [_BYTE_OF.get(character) for character in name]
-        if None not in known:
-            return bytes(byte for byte in known if byte is not None)
-    if style == "pieces":
-        coded = _BYTE.fullmatch(name)
-        if coded:
-            return bytes([int(coded[1], 16)])
-        name = name.replace(_SPACE, " ")
-    return name.encode("utf-8", "replace")
-
-
-def _style(names: Iterator[str]) -> str:
-    """Tell how tokens are written, from some of them."""
-    for name in names:
-        if "\u0120" in name or "\u010a" in name:  # blank and line feed of GPT-2's alphabet
-            return "bytes"
-        if _SPACE in name or _BYTE.fullmatch(name):
-            return "pieces"
-    return "text"
-
-
-def _vocabulary(tokenizer: Any) -> list[bytes]:
-    """Return the bytes of every token by id; special tokens have none."""
-    names = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-    special = set(tokenizer.all_special_ids)
-    style = _style(name for name in names if name is not None)
-    return [
-        b"" if name is None or token in special else token_bytes(name, style)
-        for token, name in enumerate(names)
-    ]
-
-
-def _alphabet() -> dict[str, int]:
-    """Return GPT-2's alphabet: printable bytes stand for themselves, others follow 255 in order."""
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    rest = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + i): b for i, b in enumerate(rest)}
-
-
-_BYTE_OF = _alphabet()
 
 
 def _buckets(names: Sequence[bytes], probabilities: Floats) -> tuple[Floats, float]:

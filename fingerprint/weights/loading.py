@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fingerprint.collect.local import LocalModel, default_device, load_weights
+from fingerprint.collect.loading import default_device, load_weights
+from fingerprint.collect.local import LocalModel
 from fingerprint.errors import CollectError, MissingExtraError, WeightsError
 from fingerprint.outputs.files import excerpt, show
 from fingerprint.weights.tensors import BYTES, read_tensors

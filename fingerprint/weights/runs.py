@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,10 @@ from fingerprint.errors import WeightsError
 from fingerprint.weights.loading import Loading
 from fingerprint.weights.scores import Item, ScoreFile, Scores, read_scores
 from fingerprint.weights.scoring import Report, Scorer, score_all
+from fingerprint.weights.served import ServedScorer, Serving
 
 SERVED = ("vllm",)
 """Servers that return the probabilities of a prompt's own tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How an endpoint is asked."""
-
-    base_url: str | None = None
-    key_variable: str | None = None
-    concurrency: int = 8
-    timeout: float = 600.0
 
 
 def score_file(
@@ -92,8 +82,6 @@ def _scorer(spec: str, how: Loading, serving: Serving) -> Iterator[tuple[Scorer,
             f"{spec[:80]}: expected local:FOLDER or vllm:MODEL: other endpoints do not return the "
             "probabilities of text that they are given"
         )
-    from fingerprint.weights.served import ServedScorer
-
     served = ServedScorer(target, read_key(target, serving.key_variable), serving)
     try:
         yield served, {"url": target.public_url()}

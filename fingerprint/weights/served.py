@@ -11,8 +11,9 @@ import asyncio
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -24,12 +25,19 @@ from fingerprint.collect.settings import Settings
 from fingerprint.errors import MissingExtraError, WeightsError
 from fingerprint.weights.scores import Item, Score
 
-if TYPE_CHECKING:
-    from fingerprint.weights.runs import Serving
-
 ATTEMPTS = 8
 WINDOWS = 4
 """Responses under way together, in multiples of the concurrency; they are kept together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How an endpoint is asked."""
+
+    base_url: str | None = None
+    key_variable: str | None = None
+    concurrency: int = 8
+    timeout: float = 600.0
 
 
 class ServedScorer:
