@@ -84,10 +84,12 @@ def find_clusters(
     for family in find_families(use, half == 0):
         channel, more = _test_prompts(people, templates, half == 1, family, use.shape)
         tested.append((np.union1d(family.templates, more), channel))
-    prompts = {number: channel for number, (_, channel) in enumerate(tested)}
-    found = []
-    for number, family in assign(use, [chosen for chosen, _ in tested]):
-        found.append(_measure(people, use, family, prompts[number], span, collect))
+    families = [
+        (family, tested[number][1])
+        for number, family in assign(use, [chosen for chosen, _ in tested])
+    ]
+    rows = _collected([f for f, prompt in families if prompt.p <= PROMPT_LEVEL], collect)
+    found = [_measure(people, use, family, prompt, span, rows) for family, prompt in families]
     rates = nulls.discovery_rates([cluster.p for cluster in found])
     ranked = [replace(cluster, q=q) for cluster, q in zip(found, rates, strict=True)]
     return sorted(ranked, key=lambda c: (c.p, -len(c.group), int(people.accounts[c.group[0]])))
@@ -106,13 +108,22 @@ def _test_prompts(
     return nulls.prompts(use, np.flatnonzero(other), _mask(people, family.accounts))
 
 
+def _collected(families: list[Family], collect: Collect) -> Columns:
+    """Look up the exchanges of all families at once: each question reads the whole log's phrases."""
+    if not families:
+        return {}
+    accounts = np.unique(np.concatenate([family.accounts for family in families]))
+    templates = np.unique(np.concatenate([family.templates for family in families]))
+    return collect(accounts, templates)
+
+
 def _measure(
     people: Population,
     use: sparse.csr_matrix,
     family: Family,
     prompt: Channel,
     span: tuple[int, int],
-    collect: Collect,
+    collected: Columns,
 ) -> Cluster:
     empty: Columns = {
         name: np.zeros(0, dtype=np.int64) for name in ("account", "time", "prompt", "template")
@@ -123,7 +134,8 @@ def _measure(
             nothing, family.accounts, family.templates, {"prompts": prompt}, 1.0, 1.0, None, None,
             empty, {},
         )  # fmt: skip
-    rows = collect(family.accounts, family.templates)
+    mine = _of(collected, family.accounts)
+    rows = _only(mine, np.isin(mine["template"], family.templates))
     tested = _test(people, use, family, prompt, rows, span)
     explained: LookAlike | None = None
     measured = _habits(people, use, family, tested, rows)
@@ -210,15 +222,17 @@ def _habits(
 
 def _of(rows: Columns, accounts: Ints) -> Columns:
     """Keep the rows of some accounts."""
-    kept = np.isin(rows["account"], accounts)
+    return _only(rows, np.isin(rows["account"], accounts))
+
+
+def _only(rows: Columns, kept: Bools) -> Columns:
     return {name: column[kept] for name, column in rows.items()}
 
 
 def _own_rows(rows: Columns, tested: _Tested) -> Columns:
     """Keep the rows of the named accounts that use the templates that go with them."""
     mine = _of(rows, tested.named)
-    kept = np.isin(mine["template"], tested.templates)
-    return {name: column[kept] for name, column in mine.items()}
+    return _only(mine, np.isin(mine["template"], tested.templates))
 
 
 def _uses(rows: Columns, tested: _Tested, accounts: int) -> Uses:
