@@ -19,7 +19,8 @@ from fingerprint.logs.families import (
     odds,
     sure,
 )
-from fingerprint.logs.lookalikes import SEVERAL, Habits, LookAlike, habits, looks_like
+from fingerprint.logs.lookalikes import POPULAR, SEVERAL, Habits, LookAlike, habits, looks_like
+from fingerprint.logs.membership import Candidates, belonging, candidates
 from fingerprint.logs.nulls import Channel
 from fingerprint.logs.parts import Uses, own_parts, uses
 from fingerprint.logs.population import Population
@@ -43,11 +44,13 @@ LINKED = ("payment_hash", "ip", "asn")
 class Cluster:
     """Accounts that appear to act together, with the evidence; arrays hold rows of the population.
 
-    ``accounts``: those that are named; ``group``: all that the tests were made on.
+    ``accounts``: those that are named; ``group``: all that the tests were made on; ``linked``:
+    those of the group that something besides prompts links.
     """
 
     accounts: Ints
     group: Ints
+    linked: Ints
     templates: Ints
     channels: dict[str, Channel]
     p: float
@@ -90,6 +93,7 @@ def find_clusters(
     ]
     rows = _collected([f for f, prompt in families if prompt.p <= PROMPT_LEVEL], collect)
     found = [_measure(people, use, family, prompt, span, rows) for family, prompt in families]
+    found = _extended(people, use, found, collect)
     rates = nulls.discovery_rates([cluster.p for cluster in found])
     ranked = [replace(cluster, q=q) for cluster, q in zip(found, rates, strict=True)]
     return sorted(ranked, key=lambda c: (c.p, -len(c.group), int(people.accounts[c.group[0]])))
@@ -108,8 +112,63 @@ def _test_prompts(
     return nulls.prompts(use, np.flatnonzero(other), _mask(people, family.accounts))
 
 
+def _extended(
+    people: Population, use: sparse.csr_matrix, found: list[Cluster], collect: Collect
+) -> list[Cluster]:
+    """Name the other members of the clusters that passed and that nothing explains.
+
+    Whom an explained cluster names is never a candidate of another, unless the explanation is that
+    others use its prompts too: that says nothing about its accounts.
+    """
+    claimed = np.zeros(len(people), dtype=np.bool_)
+    for cluster in found:
+        if cluster.p < 1 and cluster.looks_like is not POPULAR:
+            claimed[cluster.accounts] = True
+    passed = [c for c in found if c.p <= PROMPT_LEVEL and c.looks_like is None and len(c.accounts)]
+    passed = sorted(passed, key=lambda c: (c.p, int(c.group[0])))
+    asked: list[Candidates] = []
+    for cluster in passed:
+        seeds = np.intersect1d(cluster.linked, cluster.accounts)
+        others = claimed & ~_mask(people, cluster.accounts)
+        asked.append(candidates(use, cluster.accounts, seeds, others))
+    if not passed:
+        return found
+    either: list[Candidates | Cluster] = [*asked, *passed]
+    rows = collect(
+        np.unique(np.concatenate([c.accounts for c in either])),
+        np.unique(np.concatenate([c.templates for c in either])),
+    )
+    named: dict[int, Cluster] = {}
+    for cluster, who in zip(passed, asked, strict=True):
+        templates = np.union1d(cluster.templates, who.templates)
+        mine = _only(rows, np.isin(rows["template"], templates))
+        mine = _of(mine, np.union1d(cluster.accounts, who.accounts))
+        shared, in_step = _labels(people, cluster, mine)
+        more = belonging(who, _mask(people, cluster.accounts), shared, in_step)
+        accounts = np.union1d(cluster.accounts, more[~claimed[more]])
+        claimed[accounts] = True
+        named[id(cluster)] = replace(
+            cluster, accounts=accounts, templates=templates, rows=_of(mine, accounts)
+        )
+    return [named.get(id(cluster), cluster) for cluster in found]
+
+
+def _labels(people: Population, cluster: Cluster, rows: Columns) -> tuple[Bools, Bools]:
+    """Say which accounts share the cluster's cards and addresses, and which are in step with it."""
+    shared = np.zeros(len(people), dtype=np.bool_)
+    for kind in ("payment_hash", "ip"):
+        if cluster.channels[kind].p < nulls.GROUP_LEVEL:
+            links = people.links[kind]
+            shared[links.account[np.isin(links.value, cluster.shared[kind])]] = True
+    in_step = np.zeros(len(people), dtype=np.bool_)
+    if cluster.channels["synchrony"].p < nulls.GROUP_LEVEL:
+        once = _once(rows)
+        in_step[nulls.synchrony(once["account"], once["time"])[1]] = True
+    return shared, in_step
+
+
 def _collected(families: list[Family], collect: Collect) -> Columns:
-    """Look up the exchanges of all families at once: each question reads the whole log's phrases."""
+    """Look up the exchanges of all families at once: a question reads the whole log's phrases."""
     if not families:
         return {}
     accounts = np.unique(np.concatenate([family.accounts for family in families]))
@@ -131,8 +190,8 @@ def _measure(
     if prompt.p > PROMPT_LEVEL:
         nothing: Ints = np.zeros(0, dtype=np.int64)
         return Cluster(
-            nothing, family.accounts, family.templates, {"prompts": prompt}, 1.0, 1.0, None, None,
-            empty, {},
+            nothing, family.accounts, nothing, family.templates, {"prompts": prompt}, 1.0, 1.0,
+            None, None, empty, {},
         )  # fmt: skip
     mine = _of(collected, family.accounts)
     rows = _only(mine, np.isin(mine["template"], family.templates))
@@ -156,6 +215,7 @@ def _measure(
     return Cluster(
         accounts=tested.named,
         group=family.accounts,
+        linked=np.flatnonzero(tested.seeds),
         templates=tested.templates,
         channels=tested.channels,
         p=tested.p,

@@ -154,7 +154,7 @@ def scan(
         if progress is not None:
             progress("clusters", 0, 1)
         clusters = find_clusters(people, templates, span, partial(found.uses, people, templates))
-        named = [cluster.group for cluster in clusters]
+        named = [np.union1d(cluster.group, cluster.accounts) for cluster in clusters]
         rows = np.unique(np.concatenate(named)) if named else np.zeros(0, dtype=np.int64)
         names = found.names(people, rows)
     columns = {name for partition in known for name in partition.columns}
