@@ -5,6 +5,8 @@ import pytest
 from scipy import sparse
 
 from fingerprint.logs.membership import belonging, candidates
+from fingerprint.logs.naming import paid_by_others
+from fingerprint.logs.population import Links, Population
 
 MEMBERS, OTHERS, TEMPLATES = 400, 4000, 60
 EVERYONE = MEMBERS + OTHERS
@@ -78,3 +80,15 @@ def test_an_account_that_another_cluster_has_named_is_left_out(uses):
 
 def test_without_linked_members_nobody_is_added(uses):
     assert len(named(uses, np.arange(250), [], [])) == 0
+
+
+def test_accounts_of_a_payer_that_the_cluster_does_not_share_are_apart():
+    card = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
+    account = np.array([0, 10, 11, 12, 20, 21, 22, 23, 30, 31])
+    none = np.zeros(0, dtype=np.int64)
+    kinds = {"payment_hash": Links(card, account, np.arange(3, dtype=np.uint64))}
+    zeros = np.zeros(EVERYONE, dtype=np.int64)
+    names = np.arange(EVERYONE, dtype=np.uint64)
+    people = Population(names, zeros, zeros, zeros, kinds, none)
+    apart = paid_by_others(people, mask([0]))
+    assert np.flatnonzero(apart).tolist() == [20, 21, 22, 23]

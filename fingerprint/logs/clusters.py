@@ -19,8 +19,7 @@ from fingerprint.logs.families import (
     odds,
     sure,
 )
-from fingerprint.logs.lookalikes import POPULAR, SEVERAL, Habits, LookAlike, habits, looks_like
-from fingerprint.logs.membership import Candidates, belonging, candidates
+from fingerprint.logs.lookalikes import SEVERAL, Habits, LookAlike, habits, looks_like
 from fingerprint.logs.nulls import Channel
 from fingerprint.logs.parts import Uses, own_parts, uses
 from fingerprint.logs.population import Population
@@ -93,7 +92,6 @@ def find_clusters(
     ]
     rows = _collected([f for f, prompt in families if prompt.p <= PROMPT_LEVEL], collect)
     found = [_measure(people, use, family, prompt, span, rows) for family, prompt in families]
-    found = _extended(people, use, found, collect)
     rates = nulls.discovery_rates([cluster.p for cluster in found])
     ranked = [replace(cluster, q=q) for cluster, q in zip(found, rates, strict=True)]
     return sorted(ranked, key=lambda c: (c.p, -len(c.group), int(people.accounts[c.group[0]])))
@@ -109,62 +107,7 @@ def _test_prompts(
     spent[templates.exchange[found_by[templates.template]]] = True
     fresh = ~spent[templates.exchange]
     use = used(templates.account[fresh], templates.template[fresh], shape).tocsc()
-    return nulls.prompts(use, np.flatnonzero(other), _mask(people, family.accounts))
-
-
-def _extended(
-    people: Population, use: sparse.csr_matrix, found: list[Cluster], collect: Collect
-) -> list[Cluster]:
-    """Name the other members of the clusters that passed and that nothing explains.
-
-    Whom an explained cluster names is never a candidate of another, unless the explanation is that
-    others use its prompts too: that says nothing about its accounts.
-    """
-    claimed = np.zeros(len(people), dtype=np.bool_)
-    for cluster in found:
-        if cluster.p < 1 and cluster.looks_like is not POPULAR:
-            claimed[cluster.accounts] = True
-    passed = [c for c in found if c.p <= PROMPT_LEVEL and c.looks_like is None and len(c.accounts)]
-    passed = sorted(passed, key=lambda c: (c.p, int(c.group[0])))
-    asked: list[Candidates] = []
-    for cluster in passed:
-        seeds = np.intersect1d(cluster.linked, cluster.accounts)
-        others = claimed & ~_mask(people, cluster.accounts)
-        asked.append(candidates(use, cluster.accounts, seeds, others))
-    if not passed:
-        return found
-    either: list[Candidates | Cluster] = [*asked, *passed]
-    rows = collect(
-        np.unique(np.concatenate([c.accounts for c in either])),
-        np.unique(np.concatenate([c.templates for c in either])),
-    )
-    named: dict[int, Cluster] = {}
-    for cluster, who in zip(passed, asked, strict=True):
-        templates = np.union1d(cluster.templates, who.templates)
-        mine = _only(rows, np.isin(rows["template"], templates))
-        mine = _of(mine, np.union1d(cluster.accounts, who.accounts))
-        shared, in_step = _labels(people, cluster, mine)
-        more = belonging(who, _mask(people, cluster.accounts), shared, in_step)
-        accounts = np.union1d(cluster.accounts, more[~claimed[more]])
-        claimed[accounts] = True
-        named[id(cluster)] = replace(
-            cluster, accounts=accounts, templates=templates, rows=_of(mine, accounts)
-        )
-    return [named.get(id(cluster), cluster) for cluster in found]
-
-
-def _labels(people: Population, cluster: Cluster, rows: Columns) -> tuple[Bools, Bools]:
-    """Say which accounts share the cluster's cards and addresses, and which are in step with it."""
-    shared = np.zeros(len(people), dtype=np.bool_)
-    for kind in ("payment_hash", "ip"):
-        if cluster.channels[kind].p < nulls.GROUP_LEVEL:
-            links = people.links[kind]
-            shared[links.account[np.isin(links.value, cluster.shared[kind])]] = True
-    in_step = np.zeros(len(people), dtype=np.bool_)
-    if cluster.channels["synchrony"].p < nulls.GROUP_LEVEL:
-        once = _once(rows)
-        in_step[nulls.synchrony(once["account"], once["time"])[1]] = True
-    return shared, in_step
+    return nulls.prompts(use, np.flatnonzero(other), mask(people, family.accounts))
 
 
 def _collected(families: list[Family], collect: Collect) -> Columns:
@@ -193,8 +136,8 @@ def _measure(
             nothing, family.accounts, nothing, family.templates, {"prompts": prompt}, 1.0, 1.0,
             None, None, empty, {},
         )  # fmt: skip
-    mine = _of(collected, family.accounts)
-    rows = _only(mine, np.isin(mine["template"], family.templates))
+    mine = rows_of(collected, family.accounts)
+    rows = only(mine, np.isin(mine["template"], family.templates))
     tested = _test(people, use, family, prompt, rows, span)
     explained: LookAlike | None = None
     measured = _habits(people, use, family, tested, rows)
@@ -251,8 +194,8 @@ def _test(
 ) -> _Tested:
     """Run the tests other than that of prompts on the accounts of a family."""
     accounts = family.accounts
-    others, shared, seeds = _links(people, _mask(people, accounts))
-    once = _once(_of(rows, accounts))
+    others, shared, seeds = _links(people, mask(people, accounts))
+    once = one_each(rows_of(rows, accounts))
     others["synchrony"], in_step = nulls.synchrony(once["account"], once["time"])
     others["takeovers"] = nulls.takeovers(people.first[accounts], people.last[accounts], *span)
     if others["synchrony"].p < nulls.GROUP_LEVEL:
@@ -265,11 +208,11 @@ def _test(
 def _habits(
     people: Population, use: sparse.csr_matrix, family: Family, tested: _Tested, rows: Columns
 ) -> Habits:
-    named = _mask(people, tested.named)
+    named = mask(people, tested.named)
     everyone = np.asarray(use.sum(axis=0)).ravel()
     together = np.asarray(use[tested.named].sum(axis=0)).ravel()
     return habits(
-        _once(_own_rows(rows, tested)),
+        one_each(_own_rows(rows, tested)),
         tested.named,
         people.exchanges[tested.named],
         float(tested.seeds[family.accounts].mean()),
@@ -280,19 +223,20 @@ def _habits(
     )
 
 
-def _of(rows: Columns, accounts: Ints) -> Columns:
+def rows_of(rows: Columns, accounts: Ints) -> Columns:
     """Keep the rows of some accounts."""
-    return _only(rows, np.isin(rows["account"], accounts))
+    return only(rows, np.isin(rows["account"], accounts))
 
 
-def _only(rows: Columns, kept: Bools) -> Columns:
+def only(rows: Columns, kept: Bools) -> Columns:
+    """Keep some rows."""
     return {name: column[kept] for name, column in rows.items()}
 
 
 def _own_rows(rows: Columns, tested: _Tested) -> Columns:
     """Keep the rows of the named accounts that use the templates that go with them."""
-    mine = _of(rows, tested.named)
-    return _only(mine, np.isin(mine["template"], tested.templates))
+    mine = rows_of(rows, tested.named)
+    return only(mine, np.isin(mine["template"], tested.templates))
 
 
 def _uses(rows: Columns, tested: _Tested, accounts: int) -> Uses:
@@ -334,13 +278,14 @@ def _named(use: sparse.csr_matrix, family: Family, seeds: Bools) -> tuple[Ints, 
     return np.intersect1d(rows[sure(value, count)], family.accounts), own
 
 
-def _once(rows: Columns) -> Columns:
+def one_each(rows: Columns) -> Columns:
     """Keep each exchange once, whatever number of templates it uses."""
     first = np.unique(rows["id"], return_index=True)[1] if "id" in rows else slice(0)
     return {name: column[first] for name, column in rows.items()}
 
 
-def _mask(people: Population, rows: Ints) -> Bools:
-    mask = np.zeros(len(people), dtype=np.bool_)
-    mask[rows] = True
-    return mask
+def mask(people: Population, rows: Ints) -> Bools:
+    """Return true for some accounts, shape (accounts,)."""
+    chosen = np.zeros(len(people), dtype=np.bool_)
+    chosen[rows] = True
+    return chosen
