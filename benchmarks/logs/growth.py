@@ -1,8 +1,10 @@
 """Time and memory against the size of the log, as a table and a plot.
 
-By hand: ``python -m benchmarks.logs.growth --rows 500000 1000000 2000000 --plot growth.svg``. The
-log grows by people and by accounts of campaigns; each is written, scanned in a process of its own
-and removed. CPU seconds stand beside wall seconds, since machines are shared.
+By hand: ``python -m benchmarks.logs.growth --rows 500000 1000000 2000000 --logs FOLDER --plot
+growth.svg``. The log grows by people and by accounts of campaigns. All logs are written first,
+those that are there already excepted; then each is scanned in processes of its own. CPU seconds
+stand beside wall seconds, since machines are shared. Memory is the sum over all processes of a
+scan, looked at ten times a second: each page that processes share is counted once (PSS).
 """
 
 from __future__ import annotations
@@ -40,8 +42,12 @@ if __name__ == "__main__":
 """
 
 
-def measure(rows: int, workers: int, memory: str) -> dict:
-    """Simulate about so many rows, and scan them."""
+def written(rows: int, logs: Path) -> Path:
+    """Simulate about so many rows, unless that was done before; return the folder of the log."""
+    folder = logs / f"rows-{rows}"
+    done = folder / "written"
+    if done.exists():
+        return folder / "log"
     whole = traffic(1, held_out=False)
     factor = rows / 2_000_000
     plan = replace(
@@ -52,22 +58,46 @@ def measure(rows: int, workers: int, memory: str) -> dict:
             replace(c, accounts=max(int(c.accounts * factor), 20)) for c in whole.campaigns
         ),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        written = simulate(plan, Path(folder) / "log", file_format="jsonl")
-        size = sum(path.stat().st_size for path in written.files)
+    shutil.rmtree(folder, ignore_errors=True)
+    simulate(plan, folder, file_format="jsonl")
+    done.touch()
+    return folder / "log"
+
+
+def measure(log: Path, workers: int, memory: str) -> dict:
+    """Scan a log with the package as a user does, and watch its processes."""
+    files = [path for path in log.rglob("*") if path.is_file()]
+    with tempfile.TemporaryDirectory(dir=log.parent) as folder:
         program = Path(folder) / "one_scan.py"
         program.write_text(PROGRAM)
-        time.sleep(1)
-        done = subprocess.run(
-            [
-                sys.executable, str(program), str(written.folder), f"{folder}/out",
-                str(workers), memory,
-            ],
-            capture_output=True, text=True, check=True,
+        process = subprocess.Popen(
+            [sys.executable, str(program), str(log), f"{folder}/out", str(workers), memory],
+            stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, memory_of(process.pid))
+            time.sleep(0.1)
+        said = process.communicate()[0]
+        if process.returncode:
+            raise SystemExit(f"{log}: the scan ended with {process.returncode}")
         kept = sum(p.stat().st_size for p in Path(folder, "out").rglob("*") if p.is_file())
-        shutil.rmtree(written.folder)
-    return json.loads(done.stdout) | {"log_mb": size // 10**6, "sketches_mb": kept // 10**6}
+    return json.loads(said) | {
+        "all_processes_mb": round(peak / 1e6),
+        "log_mb": sum(path.stat().st_size for path in files) // 10**6,
+        "sketches_mb": kept // 10**6,
+    }
+
+
+def memory_of(process: int) -> int:
+    """Return bytes of a process and all below it, shared pages once; 0 when it has ended."""
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return 0
+    own = next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
+    return own * 1024 + sum(memory_of(int(child)) for child in children)
 
 
 def plot(points: list[dict], path: Path) -> None:
@@ -86,7 +116,8 @@ def plot(points: list[dict], path: Path) -> None:
     axes.set_xlabel("million exchanges")
     axes.set_ylabel("CPU seconds of a scan")
     axes.legend()
-    figure.savefig(path)
+    with mpl.rc_context({"svg.hashsalt": "fingerprint", "svg.fonttype": "path"}):
+        figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
@@ -95,11 +126,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", default="2GB")
+    parser.add_argument("--logs", type=Path, required=True, help="folder for the logs")
     parser.add_argument("--plot", type=Path)
     asked = parser.parse_args()
     points = []
-    for rows in asked.rows:
-        points.append(measure(rows, asked.workers, asked.memory))
+    for log in [written(rows, asked.logs) for rows in asked.rows]:
+        points.append(measure(log, asked.workers, asked.memory))
         sys.stdout.write(json.dumps(points[-1]) + "\n")
         sys.stdout.flush()
     if asked.plot:

@@ -43,11 +43,13 @@ LINKED = ("payment_hash", "ip", "asn")
 class Cluster:
     """Accounts that appear to act together, with the evidence; arrays hold rows of the population.
 
-    ``accounts``: those that are named; ``group``: all that the tests were made on.
+    ``accounts``: those that are named; ``group``: all that the tests were made on; ``linked``:
+    those of the group that something besides prompts links.
     """
 
     accounts: Ints
     group: Ints
+    linked: Ints
     templates: Ints
     channels: dict[str, Channel]
     p: float
@@ -84,10 +86,12 @@ def find_clusters(
     for family in find_families(use, half == 0):
         channel, more = _test_prompts(people, templates, half == 1, family, use.shape)
         tested.append((np.union1d(family.templates, more), channel))
-    prompts = {number: channel for number, (_, channel) in enumerate(tested)}
-    found = []
-    for number, family in assign(use, [chosen for chosen, _ in tested]):
-        found.append(_measure(people, use, family, prompts[number], span, collect))
+    families = [
+        (family, tested[number][1])
+        for number, family in assign(use, [chosen for chosen, _ in tested])
+    ]
+    rows = _collected([f for f, prompt in families if prompt.p <= PROMPT_LEVEL], collect)
+    found = [_measure(people, use, family, prompt, span, rows) for family, prompt in families]
     rates = nulls.discovery_rates([cluster.p for cluster in found])
     ranked = [replace(cluster, q=q) for cluster, q in zip(found, rates, strict=True)]
     return sorted(ranked, key=lambda c: (c.p, -len(c.group), int(people.accounts[c.group[0]])))
@@ -103,7 +107,16 @@ def _test_prompts(
     spent[templates.exchange[found_by[templates.template]]] = True
     fresh = ~spent[templates.exchange]
     use = used(templates.account[fresh], templates.template[fresh], shape).tocsc()
-    return nulls.prompts(use, np.flatnonzero(other), _mask(people, family.accounts))
+    return nulls.prompts(use, np.flatnonzero(other), mask(people, family.accounts))
+
+
+def _collected(families: list[Family], collect: Collect) -> Columns:
+    """Look up the exchanges of all families at once: a question reads the whole log's phrases."""
+    if not families:
+        return {}
+    accounts = np.unique(np.concatenate([family.accounts for family in families]))
+    templates = np.unique(np.concatenate([family.templates for family in families]))
+    return collect(accounts, templates)
 
 
 def _measure(
@@ -112,7 +125,7 @@ def _measure(
     family: Family,
     prompt: Channel,
     span: tuple[int, int],
-    collect: Collect,
+    collected: Columns,
 ) -> Cluster:
     empty: Columns = {
         name: np.zeros(0, dtype=np.int64) for name in ("account", "time", "prompt", "template")
@@ -120,10 +133,11 @@ def _measure(
     if prompt.p > PROMPT_LEVEL:
         nothing: Ints = np.zeros(0, dtype=np.int64)
         return Cluster(
-            nothing, family.accounts, family.templates, {"prompts": prompt}, 1.0, 1.0, None, None,
-            empty, {},
+            nothing, family.accounts, nothing, family.templates, {"prompts": prompt}, 1.0, 1.0,
+            None, None, empty, {},
         )  # fmt: skip
-    rows = collect(family.accounts, family.templates)
+    mine = rows_of(collected, family.accounts)
+    rows = only(mine, np.isin(mine["template"], family.templates))
     tested = _test(people, use, family, prompt, rows, span)
     explained: LookAlike | None = None
     measured = _habits(people, use, family, tested, rows)
@@ -144,6 +158,7 @@ def _measure(
     return Cluster(
         accounts=tested.named,
         group=family.accounts,
+        linked=np.flatnonzero(tested.seeds),
         templates=tested.templates,
         channels=tested.channels,
         p=tested.p,
@@ -179,8 +194,8 @@ def _test(
 ) -> _Tested:
     """Run the tests other than that of prompts on the accounts of a family."""
     accounts = family.accounts
-    others, shared, seeds = _links(people, _mask(people, accounts))
-    once = _once(_of(rows, accounts))
+    others, shared, seeds = _links(people, mask(people, accounts))
+    once = one_each(rows_of(rows, accounts))
     others["synchrony"], in_step = nulls.synchrony(once["account"], once["time"])
     others["takeovers"] = nulls.takeovers(people.first[accounts], people.last[accounts], *span)
     if others["synchrony"].p < nulls.GROUP_LEVEL:
@@ -193,11 +208,11 @@ def _test(
 def _habits(
     people: Population, use: sparse.csr_matrix, family: Family, tested: _Tested, rows: Columns
 ) -> Habits:
-    named = _mask(people, tested.named)
+    named = mask(people, tested.named)
     everyone = np.asarray(use.sum(axis=0)).ravel()
     together = np.asarray(use[tested.named].sum(axis=0)).ravel()
     return habits(
-        _once(_own_rows(rows, tested)),
+        one_each(_own_rows(rows, tested)),
         tested.named,
         people.exchanges[tested.named],
         float(tested.seeds[family.accounts].mean()),
@@ -208,17 +223,20 @@ def _habits(
     )
 
 
-def _of(rows: Columns, accounts: Ints) -> Columns:
+def rows_of(rows: Columns, accounts: Ints) -> Columns:
     """Keep the rows of some accounts."""
-    kept = np.isin(rows["account"], accounts)
+    return only(rows, np.isin(rows["account"], accounts))
+
+
+def only(rows: Columns, kept: Bools) -> Columns:
+    """Keep some rows."""
     return {name: column[kept] for name, column in rows.items()}
 
 
 def _own_rows(rows: Columns, tested: _Tested) -> Columns:
     """Keep the rows of the named accounts that use the templates that go with them."""
-    mine = _of(rows, tested.named)
-    kept = np.isin(mine["template"], tested.templates)
-    return {name: column[kept] for name, column in mine.items()}
+    mine = rows_of(rows, tested.named)
+    return only(mine, np.isin(mine["template"], tested.templates))
 
 
 def _uses(rows: Columns, tested: _Tested, accounts: int) -> Uses:
@@ -260,13 +278,14 @@ def _named(use: sparse.csr_matrix, family: Family, seeds: Bools) -> tuple[Ints, 
     return np.intersect1d(rows[sure(value, count)], family.accounts), own
 
 
-def _once(rows: Columns) -> Columns:
+def one_each(rows: Columns) -> Columns:
     """Keep each exchange once, whatever number of templates it uses."""
     first = np.unique(rows["id"], return_index=True)[1] if "id" in rows else slice(0)
     return {name: column[first] for name, column in rows.items()}
 
 
-def _mask(people: Population, rows: Ints) -> Bools:
-    mask = np.zeros(len(people), dtype=np.bool_)
-    mask[rows] = True
-    return mask
+def mask(people: Population, rows: Ints) -> Bools:
+    """Return true for some accounts, shape (accounts,)."""
+    chosen = np.zeros(len(people), dtype=np.bool_)
+    chosen[rows] = True
+    return chosen

@@ -18,7 +18,7 @@ from fingerprint.logs.templates import Ints
 
 Bools = npt.NDArray[np.bool_]
 
-RESOLUTION = 4.0
+RESOLUTION = 2.0
 """Louvain's resolution: above 1 for small groups in large logs (Reichardt and Bornholdt, 2006)."""
 MIN_TEMPLATES = 2
 MIN_ACCOUNTS_A_CLUSTER = 10

@@ -77,17 +77,18 @@ def _in_the_open(h: Habits) -> bool:
     return _few_payers(h) and _one_place(h)
 
 
+POPULAR = LookAlike(
+    "users of popular prompts",
+    "most of those who send these prompts do not belong to the cluster",
+    lambda h: h.specific < SPECIFIC,
+)
 LOOKALIKES = (
     LookAlike(
         "evaluation harness",
         "most prompts are a fixed set that several accounts send word for word, as in a benchmark",
         lambda h: h.verbatim >= 0.5,
     ),
-    LookAlike(
-        "users of popular prompts",
-        "most of those who send these prompts do not belong to the cluster",
-        lambda h: h.specific < SPECIFIC,
-    ),
+    POPULAR,
     LookAlike(
         "crowd around a team",
         "fewer than two in five of those who share the prompts share anything else",

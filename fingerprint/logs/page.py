@@ -12,18 +12,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from fingerprint import __version__
-from fingerprint.logs.clusters import Cluster
+from fingerprint.logs.clusters import Cluster, one_each
 from fingerprint.logs.examples import TEMPLATES_SHOWN, busiest_templates
 from fingerprint.logs.purpose import PURPOSES
 from fingerprint.logs.releases import after_release, release_time
-from fingerprint.logs.result import (
-    CHANNEL_NAMES,
-    cluster_id,
-    coverage,
-    moment,
-    one_each,
-    p_text,
-)
+from fingerprint.logs.result import CHANNEL_NAMES, cluster_id, coverage, moment, p_text
 from fingerprint.logs.scan import Scan
 from fingerprint.logs.templates import Ints
 from fingerprint.report.safe import clean

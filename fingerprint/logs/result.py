@@ -13,7 +13,7 @@ import numpy as np
 
 from fingerprint import __version__
 from fingerprint.errors import LogsError
-from fingerprint.logs.clusters import Cluster
+from fingerprint.logs.clusters import Cluster, one_each
 from fingerprint.logs.picks import LEAST_P
 from fingerprint.logs.purpose import CAPABILITIES, PURPOSES
 from fingerprint.logs.releases import after_release
@@ -137,14 +137,6 @@ def signals(scan: Scan, cluster: Cluster) -> dict[str, Any]:
     if scan.releases:
         out["releases"] = [after_release(rows, release) for release in scan.releases]
     return out
-
-
-def one_each(rows: Columns) -> Columns:
-    """Return each exchange once, whatever number of templates it uses."""
-    if "id" not in rows:
-        return rows
-    first = np.unique(rows["id"], return_index=True)[1]
-    return {name: column[first] for name, column in rows.items()}
 
 
 def coverage(rows: Columns) -> float:

@@ -15,6 +15,7 @@ from fingerprint.errors import LogsError
 from fingerprint.logs import tables
 from fingerprint.logs.clusters import Cluster, find_clusters
 from fingerprint.logs.engine import Engine, Local
+from fingerprint.logs.naming import name_members
 from fingerprint.logs.population import Population, population
 from fingerprint.logs.schema import LINKS, Schema
 from fingerprint.logs.store import (
@@ -153,8 +154,10 @@ def scan(
         span = (int(people.first.min()), int(people.last.max()))
         if progress is not None:
             progress("clusters", 0, 1)
-        clusters = find_clusters(people, templates, span, partial(found.uses, people, templates))
-        named = [cluster.group for cluster in clusters]
+        collect = partial(found.uses, people, templates)
+        clusters = find_clusters(people, templates, span, collect)
+        clusters = name_members(people, templates, clusters, collect)
+        named = [np.union1d(cluster.group, cluster.accounts) for cluster in clusters]
         rows = np.unique(np.concatenate(named)) if named else np.zeros(0, dtype=np.int64)
         names = found.names(people, rows)
     columns = {name for partition in known for name in partition.columns}
