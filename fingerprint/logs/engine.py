@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -52,10 +53,10 @@ class Local:
         context = multiprocessing.get_context("spawn")
         workers = min(self.workers, len(tasks))
         with ProcessPoolExecutor(workers, context, _leave_with, (os.getpid(),)) as pool:
-            futures = [pool.submit(_guarded, function, task) for task in tasks]
+            futures = deque(pool.submit(_guarded, function, task) for task in tasks)
             try:
-                for future in futures:
-                    yield future.result()
+                while futures:  # a result that was taken is not kept
+                    yield futures.popleft().result()
             except BrokenProcessPool as error:
                 raise LogsError(
                     "a worker was ended from outside, often for want of memory; run the same "

@@ -227,7 +227,7 @@ class _Reader:
         self._shards = max(-(-phrases // PHRASES_A_SHARD), 1)
 
     def population(self) -> Population:
-        parts = self._map(tables.accounts, "exchanges", "accounts", {})
+        parts = list(self._map(tables.accounts, "exchanges", "accounts", {}))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return population(joined, tables.links(self._paths["links"], self._limits))
 
@@ -254,19 +254,18 @@ class _Reader:
 
     def _map(
         self, ask: Callable[[TableTask], Columns], table: str, what: str, options: dict[str, int]
-    ) -> list[Columns]:
+    ) -> Iterator[Columns]:
+        # One after the other: all parts of the phrases together are most of a scan's memory.
         tasks = [
             TableTask(self._paths[table], shard, self._shards, self._limits, **options)
             for shard in range(self._shards)
         ]
-        parts = []
         for number, part in enumerate(self._engine.map(ask, tasks), 1):
             if isinstance(part, LogsError):
                 raise part
-            parts.append(part)
+            yield part
             if self._progress is not None:
                 self._progress(f"{what} asked", number, len(tasks))
-        return parts
 
 
 def _limitations(columns: set[str], span: tuple[int, int]) -> Iterator[str]:

@@ -29,6 +29,8 @@ COMPANY = 0.25
 """Phrases belong together where this share of either's exchanges holds both."""
 MIN_COMPANY = 3
 """... and at least so many exchanges do."""
+WAITING = 4_000_000
+"""Hashes of exchanges that are gathered before they are made distinct: bounds memory."""
 BLOCK = 8192
 """Phrases that are compared with all others at a time: bounds memory."""
 
@@ -122,7 +124,9 @@ def _numbered(
     parts: Iterable[Columns], accounts: npt.NDArray[np.uint64]
 ) -> tuple[npt.NDArray[np.uint64], Ints32, npt.NDArray[np.uint64], Ints32, Ints]:
     """Give phrases and exchanges numbers; return them with their hashes, and the accounts."""
-    phrases, of_phrase, ids, owners = [], [], [], []
+    phrases, of_phrase, owners = [], [], []
+    ids: list[npt.NDArray[np.uint64]] = []
+    distinct, waiting = np.zeros(0, dtype=np.uint64), [np.zeros(0, dtype=np.uint64)]
     known = 0
     for part in parts:
         names, number = np.unique(part["phrase"], return_inverse=True)
@@ -130,17 +134,22 @@ def _numbered(
         of_phrase.append((number + known).astype(np.int32))
         known += len(names)
         ids.append(part["id"])
+        waiting.append(np.unique(part["id"]))
+        if sum(map(len, waiting)) > WAITING:
+            distinct, waiting = np.unique(np.concatenate([distinct, *waiting])), []
         owners.append(np.searchsorted(accounts, part["account"]).astype(np.int32))
     if not ids:
         none = np.zeros(0, dtype=np.uint64)
         return none, none.astype(np.int32), none, none.astype(np.int32), none.astype(np.int64)
-    distinct = np.unique(np.concatenate(ids))
+    distinct = np.unique(np.concatenate([distinct, *waiting]))
     owner = np.zeros(len(distinct), dtype=np.int64)
     of_id = []
-    for column, whose in zip(ids, owners, strict=True):
-        rows = np.searchsorted(distinct, column)
-        owner[rows] = whose
-        of_id.append(rows.astype(np.int32))
+    ids.reverse()
+    owners.reverse()
+    while ids:  # each is let go when it has its numbers
+        rows = np.searchsorted(distinct, ids.pop()).astype(np.int32)
+        owner[rows] = owners.pop()
+        of_id.append(rows)
     return (
         np.concatenate(phrases), np.concatenate(of_phrase), distinct, np.concatenate(of_id), owner
     )  # fmt: skip
