@@ -13,6 +13,9 @@ from fingerprint.records import Outputs
 
 SET = "alpaca_eval"
 TEACHERS = ("claude-3-opus-20240229", "gpt4_1106_preview", "gemini-pro", "cohere")
+"""The ranking was developed on students of these."""
+FRESH = ("mistral-large-2402", "yi-large-preview")
+"""Students of these were made and scored once it was fixed."""
 HUMAN = "guanaco-65b"
 """Trained on answers that people wrote (OASST1); a student of it was taught by no candidate."""
 ITSELF = "itself"
@@ -24,9 +27,8 @@ BASE = "base"
 CONTROLS = (HUMAN, ITSELF)
 CANDIDATES = (
     *TEACHERS,
-    "mistral-large-2402",
+    *FRESH,
     "Qwen2-72B-Instruct",
-    "yi-large-preview",
     "Meta-Llama-3-70B-Instruct",
     "deepseek-llm-67b-chat",
     "dbrx-instruct",

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.weights.corpus import BASE, CANDIDATES, CONTROLS, SET, TEACHERS, held_out
+from benchmarks.weights.corpus import BASE, CANDIDATES, CONTROLS, FRESH, SET, TEACHERS, held_out
 from fingerprint.models import model_info
 from fingerprint.weights.likelihood import measure
 from fingerprint.weights.loading import Loading, Weights
@@ -74,7 +74,7 @@ def note(out: Path, name: str, what: str, made: int, cpu: float, wall: float) ->
 
 def show(way: str, name: str, found: Ranking) -> dict[str, Any]:
     verdict = found.named.source if found.named else "nobody"
-    truth = name if name in TEACHERS else "no candidate"
+    truth = name if name in CANDIDATES else "no candidate"
     print(f"\n{name} ({way}): truth {truth}, named {verdict}")
     for row in found.rows[:4] + tuple(r for r in found.rows[4:] if r.source == name):
         z = "    -" if row.z is None else f"{row.z:5.2f}"
@@ -87,11 +87,11 @@ def show(way: str, name: str, found: Ranking) -> dict[str, Any]:
 
 
 def with_siblings(name: str, known: Mapping[str, Scores]) -> Ranking:
-    """Rank for one student with all others as siblings, without the candidates that taught these.
+    """Rank with the other students as siblings, without the candidates that taught these.
 
     The teacher then competes with the candidates that taught nobody here.
     """
-    others = [one for one in known if one not in (name, BASE)]
+    others = [one for one in (*TEACHERS, *CONTROLS) if one in known and one != name]
     mine = known[name]
     kept = {at: bits for at, bits in mine.bits_per_byte.items() if at.source not in others}
     return measure(
@@ -116,7 +116,7 @@ def main() -> None:
     whole = [i for i in items_of(texts, None) if i.place.prompt_id in first_prompts(texts)]
     folders = {BASE: asked.model} | {
         name: asked.students / name
-        for name in (*TEACHERS, *CONTROLS)
+        for name in (*TEACHERS, *FRESH, *CONTROLS)
         if (asked.students / name / "training.json").is_file()
     }
     for name in asked.only or folders:

@@ -71,7 +71,7 @@ def _notes(found: Ranking, page: Page) -> list[Text]:
         f"Rule: {found.rule}.",
     ]
     if found.siblings:
-        lines.append(f"Siblings of the base whose mean gain was taken away: {len(found.siblings)}.")
+        lines.append(f"Siblings of the base whose gains were taken away: {len(found.siblings)}.")
     if found.left_out:
         lines.append(f"Left out for too few prompts: {len(found.left_out)}.")
     return [Text(line, style="dim") for line in lines]

@@ -15,11 +15,14 @@ import numpy as np
 
 from fingerprint.errors import WeightsError
 from fingerprint.records import ModelInfo
-from fingerprint.weights.scores import Place, Scores
-from fingerprint.weights.sources import DRAWS, Ranking, grid, rank
+from fingerprint.weights.scores import Scores
+from fingerprint.weights.sources import DRAWS, Floats, Ranking, grid, rank
 
 NAME = "likelihood"
 UNIT = "bits per byte"
+
+Cell = tuple[tuple[str, str], str]
+"""Suite and prompt, and source."""
 
 
 def measure(
@@ -57,14 +60,22 @@ def measure(
         When the files hold scores of different texts, or too few sources or prompts.
     """
     _check_texts(suspect, (base, *siblings))
-    cells: dict[tuple[tuple[str, str], str], list[float]] = {}
-    for place, bits in suspect.bits_per_byte.items():
-        gain = _gain(place, bits, base, siblings)
-        if gain is not None:
-            cells.setdefault(((place.suite, place.prompt_id), place.source), []).append(gain)
     sources = sorted({place.source for place in suspect.bits_per_byte})
+    own: dict[Cell, list[float]] = {}
+    common: dict[Cell, list[float]] = {}
+    for place, bits in suspect.bits_per_byte.items():
+        before = base.bits_per_byte.get(place)
+        others = [one.bits_per_byte.get(place) for one in siblings]
+        known = [value for value in others if value is not None]
+        if before is not None and len(known) == len(others):
+            cell = (place.suite, place.prompt_id), place.source
+            own.setdefault(cell, []).append(before - bits)
+            common.setdefault(cell, []).append(before - float(np.mean(known or [before])))
+    values = grid(own, sources)
+    if siblings:
+        values = _beyond(values, grid(common, sources))
     return rank(
-        grid(cells, sources),
+        values,
         sources,
         infos,
         kind=kind,
@@ -89,11 +100,19 @@ def _check_texts(suspect: Scores, others: Sequence[Scores]) -> None:
                 )
 
 
-def _gain(place: Place, bits: float, base: Scores, siblings: Sequence[Scores]) -> float | None:
-    before = base.bits_per_byte.get(place)
-    others = [one.bits_per_byte.get(place) for one in siblings]
-    known = [value for value in others if value is not None]
-    if before is None or len(known) < len(others):
-        return None
-    # With siblings the base cancels: their mean gain is base minus their mean.
-    return (float(np.mean(known)) if known else before) - bits
+def _beyond(own: Floats, common: Floats) -> Floats:
+    """Take from the suspect's gains what its siblings' gains at the same responses predict.
+
+    How much any training changes such text depends on how long one trains, so that the siblings'
+    mean counts with the slope that fits all sources (analysis of covariance, prompts as blocks),
+    halfway shrunk to 1: where siblings differ on few sources, these cannot tell it.
+    """
+    x, y = (
+        values - np.nanmean(values, axis=1, keepdims=True)
+        for values in (np.where(np.isnan(own), np.nan, common), own)
+    )
+    spread = float(np.nansum(x * x))
+    fitted = float(np.nansum(x * y)) / spread if spread > 0 else 1.0
+    slope = (1 + max(0.0, fitted)) / 2
+    found: Floats = own - slope * common
+    return found

@@ -75,7 +75,7 @@ class Ranking:
     stand_in: bool
     """The base is not the suspect's own but one of like size."""
     siblings: tuple[str, ...]
-    """Other post-trainings of the base, whose mean gain was taken away first."""
+    """Other post-trainings of the base; what their mean gain predicts was taken away first."""
     rows: tuple[SourceRow, ...]
     """Highest score first."""
     left_out: tuple[str, ...]
