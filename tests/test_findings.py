@@ -32,8 +32,11 @@ def by_name(verdict: Verdict) -> dict[str, Alternative]:
 
 def ranking(**changes: Any) -> dict[str, Any]:
     """A ranking in which m3 stands out, as JSON."""
-    suspect, base, _ = world(0.1)
-    return asdict(measure(suspect, base, infos())) | {"suspect": SUSPECT, **changes}
+    suspect, base, siblings = world(0.1)
+    return asdict(measure(suspect, base, infos(), siblings=siblings)) | {
+        "suspect": SUSPECT,
+        **changes,
+    }
 
 
 def renamed(facts: dict[str, Any], **names: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,19 +42,30 @@ def scores(name: str, values: np.ndarray, samples: int = 1) -> Scores:
 
 def world(
     effect: float, seed: int = 0, prompts: int = 40, ease: float = 0.0
-) -> tuple[Scores, Scores, Scores]:
-    """Suspect, base, sibling: m3's text is likelier by `effect`, and by `ease` for any training."""
+) -> tuple[Scores, Scores, list[Scores]]:
+    """Suspect, base, siblings: m3's text is likelier by `effect`, by `ease` for any training."""
     rng = np.random.default_rng(seed)
     base = 1 + rng.normal(0, 0.3, (prompts, 1)) + rng.normal(0, 0.1, (prompts, 9))
-    moved = base - 0.2 - rng.normal(0, 0.02, 9) + rng.normal(0, 0.02, base.shape)
-    other = base - 0.1 - rng.normal(0, 0.005, 9) + rng.normal(0, 0.02, base.shape)
-    moved[:, 3] -= effect + ease
-    other[:, 3] -= ease
-    return scores("student", moved), scores("base", base), scores("sibling", other)
+
+    def trained(most: float) -> np.ndarray:
+        moved = base - most - rng.normal(0, most / 10, 9) + rng.normal(0, 0.02, base.shape)
+        moved[:, 3] -= ease
+        return moved
+
+    moved = trained(0.2)
+    moved[:, 3] -= effect
+    siblings = [scores(f"sibling{i}", trained(0.1)) for i in range(3)]
+    return scores("student", moved), scores("base", base), siblings
+
+
+def judged(*about: Any, **more: Any) -> Ranking:
+    """Rank with all siblings."""
+    suspect, base, siblings = world(*about)
+    return measure(suspect, base, infos(**more), siblings=siblings)
 
 
 def test_the_teacher_ranks_first_and_the_numbers_are_what_they_say() -> None:
-    suspect, base, _ = world(0.1)
+    suspect, base, siblings = world(0.1)
     found = measure(suspect, base, infos(), seed=4)
     top = found.rows[0]
     gains = np.array(
@@ -64,7 +76,9 @@ def test_the_teacher_ranks_first_and_the_numbers_are_what_they_say() -> None:
         ]
     )  # fmt: skip
     excess = gains[3] - gains[[i for i in range(9) if i != 3]].mean(axis=0)
-    assert (top.source, top.named) == ("m3", True)
+    # Without siblings nothing is named, however far it stands out.
+    assert (top.source, top.named) == ("m3", False)
+    assert measure(suspect, base, infos(), siblings=siblings).rows[0].named
     assert top.score == pytest.approx(excess.mean()) and top.gain == pytest.approx(gains[3].mean())
     assert top.low < top.score < top.high
     width = 2 * 1.96 * excess.std() / np.sqrt(len(excess))
@@ -79,11 +93,13 @@ def test_the_teacher_ranks_first_and_the_numbers_are_what_they_say() -> None:
 
 
 def test_an_untaught_suspect_is_given_to_nobody_and_the_rule_keeps_its_level() -> None:
-    named = sum(
-        measure(*world(0.0, seed)[:2], infos(), draws=50).named is not None for seed in range(120)
-    )
+    found = [measure(*world(0.0, seed)[:2], infos(), draws=50) for seed in range(120)]
+    assert not any(one.named for one in found)
+    by_spread = sum((one.rows[0].p_spread or 1) <= 0.05 for one in found)
     # The correction takes the sources for independent: about ALPHA, up to chance (binomial 99.9 %).
-    assert 0 < named <= 16
+    assert 0 < by_spread <= 16
+    # With siblings, who scatter half as much as the suspect here, no more often.
+    assert sum(judged(0.0, seed).named is not None for seed in range(60)) <= 9
 
 
 def test_without_training_nothing_scatters() -> None:
@@ -94,13 +110,29 @@ def test_without_training_nothing_scatters() -> None:
 
 
 def test_text_that_any_training_makes_easier_is_seen_through_with_siblings() -> None:
-    suspect, base, sibling = world(0.0, ease=0.3)
+    suspect, base, siblings = world(0.0, ease=0.3)
     assert measure(suspect, base, infos()).rows[0].source == "m3"
-    found = measure(suspect, base, infos(), siblings=[sibling])
-    assert found.named is None and found.siblings == ("sibling",)
-    suspect, base, sibling = world(0.2, ease=0.3)
-    found = measure(suspect, base, infos(), siblings=[sibling])
+    found = measure(suspect, base, infos(), siblings=siblings)
+    assert found.named is None and found.siblings == ("sibling0", "sibling1", "sibling2")
+    suspect, base, siblings = world(0.2, ease=0.3)
+    found = measure(suspect, base, infos(), siblings=siblings)
     assert found.named is not None and found.named.source == "m3"
+    assert measure(suspect, base, infos(), siblings=siblings[:2]).named is None
+
+
+def test_one_odd_sibling_makes_no_source_stand_out() -> None:
+    suspect, base, siblings = world(0.0)
+    odd = {
+        at: bits + (0.3 if at.source == "m5" else 0)
+        for at, bits in siblings[0].bits_per_byte.items()
+    }
+    siblings[0] = Scores("odd", {}, odd, siblings[0].digests, 0)
+    found = measure(suspect, base, infos(), siblings=siblings)
+    row = next(row for row in found.rows if row.source == "m5")
+    assert row.score == pytest.approx(
+        next(r.score for r in judged(0.0).rows if r.source == "m5"), abs=0.02
+    )
+    assert not row.named and (row.p_siblings or 0) > 0.2
 
 
 def test_versions_of_one_lineage_are_no_background_for_each_other() -> None:
@@ -162,15 +194,18 @@ def printed(found: Ranking, width: int = 100) -> str:
 
 
 def test_the_table() -> None:
-    suspect, base, _ = world(0.1)
-    text = printed(measure(suspect, base, infos()))
+    suspect, base, siblings = world(0.1)
+    text = printed(measure(suspect, base, infos(), siblings=siblings))
     assert "it appears to have moved towards m3" in text
     assert "no evidence of distillation by themselves" in text.replace("\n", " ")
     lines = text.splitlines()
     rows = [line for line in lines if line.startswith("m")]
     assert rows[0].split()[0] == "m3" and len(rows) == 9
     assert max(map(len, lines)) <= 100
-    assert max(map(len, printed(measure(suspect, base, infos()), 80).splitlines())) <= 80
+    assert (
+        max(map(len, printed(measure(suspect, base, infos(), siblings=siblings), 80).splitlines()))
+        <= 80
+    )
     assert "singles out none" in printed(measure(base, base, infos()))
 
 
@@ -201,6 +236,9 @@ def test_from_weights_to_the_table(tmp_path: Path, cli: Run) -> None:
     paths = write_texts(tmp_path, dialects, range(24))
     texts = [part for path in paths for part in ("--texts", str(path))]
     common = ("--base", f"local:{base}", "--threads", "1", "--dtype", "float32", *texts)
+    for i, word in enumerate(("qua", "pex", "vim", "hod")):
+        other = [(f"q{n}", answer(word, n)) for n in range(100, 124)]
+        common = (*common, "--sibling", f"local:{train(base, other, tmp_path / f'k{i}', steps=25)}")
     out = tmp_path / "s.jsonl"
     ran = cli("score", "--model", f"local:{student}", "--out", out, *common, "--format", "json")
     assert ran.code == 0, ran.err

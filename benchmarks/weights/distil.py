@@ -79,9 +79,10 @@ def show(way: str, name: str, found: Ranking) -> dict[str, Any]:
     for row in found.rows[:4] + tuple(r for r in found.rows[4:] if r.source == name):
         z = "    -" if row.z is None else f"{row.z:5.2f}"
         p = "     -" if row.p_spread is None else f"{row.p_spread:.4f}"
+        apart = "     -" if row.p_siblings is None else f"{row.p_siblings:.4f}"
         print(
-            f"  {row.source:28} {row.score:+.4f} [{row.low:+.4f}, {row.high:+.4f}] "
-            f"p sources {row.p_sources:.3f} z {z} p spread {p} n {row.n_prompts}"
+            f"  {row.source:28} {row.score:+.4f} [{row.low:+.4f}, {row.high:+.4f}] p sources "
+            f"{row.p_sources:.3f} z {z} p spread {p} p siblings {apart} n {row.n_prompts}"
         )
     return asdict(found)
 

@@ -13,7 +13,13 @@ from fingerprint.report.page import Page, show
 if TYPE_CHECKING:
     from fingerprint.weights.sources import Ranking, SourceRow
 
-_COLUMNS = (("score", 9), ("95 % prompts", 18), ("p sources", 9), ("z", 6), ("p spread", 8))
+_COLUMNS = (
+    ("score", 9),
+    ("95 % prompts", 18),
+    ("p sources", 9),
+    ("p spread", 8),
+    ("p siblings", 10),
+)
 _GAP = 2
 
 
@@ -44,8 +50,8 @@ def _cells(row: SourceRow, page: Page) -> tuple[Text, ...]:
         Text(f"{row.score:+.4f}"),
         Text(f"{row.low:+.4f} to {row.high:+.4f}"),
         Text(f"{row.p_sources:.3f}"),
-        Text(page.dash if row.z is None else f"{row.z:.2f}"),
         Text(page.dash if row.p_spread is None else f"{row.p_spread:.4f}"),
+        Text(page.dash if row.p_siblings is None else f"{row.p_siblings:.4f}"),
     )
 
 

@@ -61,19 +61,19 @@ def measure(
     """
     _check_texts(suspect, (base, *siblings))
     sources = sorted({place.source for place in suspect.bits_per_byte})
-    own: dict[Cell, list[float]] = {}
-    common: dict[Cell, list[float]] = {}
+    known = [one.bits_per_byte for one in siblings]
+    # of the suspect, then of each sibling
+    cells: list[dict[Cell, list[float]]] = [{} for _ in range(len(siblings) + 1)]
     for place, bits in suspect.bits_per_byte.items():
         before = base.bits_per_byte.get(place)
-        others = [one.bits_per_byte.get(place) for one in siblings]
-        known = [value for value in others if value is not None]
-        if before is not None and len(known) == len(others):
-            cell = (place.suite, place.prompt_id), place.source
-            own.setdefault(cell, []).append(before - bits)
-            common.setdefault(cell, []).append(before - float(np.mean(known or [before])))
-    values = grid(own, sources)
-    if siblings:
-        values = _beyond(values, grid(common, sources))
+        if before is None or any(place not in one for one in known):
+            continue
+        cell = (place.suite, place.prompt_id), place.source
+        for into, after in zip(cells, (bits, *(one[place] for one in known)), strict=True):
+            into.setdefault(cell, []).append(before - after)
+    values, *others = (grid(of, sources) for of in cells)
+    if others:
+        values = _beyond(values, np.median(others, axis=0))
     return rank(
         values,
         sources,
@@ -83,7 +83,7 @@ def measure(
         suspect=suspect.scorer,
         base=base.scorer,
         stand_in=stand_in,
-        siblings=tuple(one.scorer for one in siblings),
+        siblings=[(one.scorer, other) for one, other in zip(siblings, others, strict=True)],
         seed=seed,
         draws=draws,
     )
@@ -103,9 +103,10 @@ def _check_texts(suspect: Scores, others: Sequence[Scores]) -> None:
 def _beyond(own: Floats, common: Floats) -> Floats:
     """Take from the suspect's gains what its siblings' gains at the same responses predict.
 
-    How much any training changes such text depends on how long one trains, so that the siblings'
-    mean counts with the slope that fits all sources (analysis of covariance, prompts as blocks),
-    halfway shrunk to 1: where siblings differ on few sources, these cannot tell it.
+    The median over siblings, so that one odd sibling moves no source. How much any training changes
+    such text depends on how long one trains: it counts with the slope that fits all sources
+    (analysis of covariance, prompts as blocks), halfway shrunk to 1, since where siblings differ on
+    few sources these cannot tell it.
     """
     x, y = (
         values - np.nanmean(values, axis=1, keepdims=True)

@@ -2,10 +2,11 @@
 
 Whatever is measured of a suspect along the responses of several sources to the same prompts (what
 training has done to their probability, how close its own distributions have come, which rare spans
-it repeats) ends here: at each prompt the mean of the other lineages is taken away. Two nulls are
+it repeats) ends here: at each prompt the mean of the other lineages is taken away. Three nulls are
 told apart. That over prompts asks whether these prompts could have come out otherwise; it is tiny
 for any two sources and is no evidence of distillation. That over sources asks how far the teacher
-stands out from models that did not teach the suspect.
+stands out from models that did not teach the suspect. That over siblings asks whether the source
+stands out as much for other post-trainings of the suspect's base, which it did not teach.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ LEVEL = 0.95
 ALPHA = 0.05
 """Corrected p over sources at which a source is named."""
 DRAWS = 2000
+FEWEST_SIBLINGS = 3
+"""Below these nothing is named by gains over a base: text that any training makes easier, or one
+odd sibling, would make a source stand out."""
 RULE = (
-    "a source is named when it ranks first, its interval over prompts is above 0, and its distance "
-    f"from the other lineages has p <= {ALPHA:g} after correction for looking at all of them"
+    "a source is named when it ranks first, its interval over prompts is above 0, its distance "
+    f"from the other lineages has p <= {ALPHA:g} after correction for looking at all of them and, "
+    f"where gains over a base are ranked, it stands out from {FEWEST_SIBLINGS} siblings or more "
+    f"with p <= {ALPHA:g}"
 )
 
 Floats = npt.NDArray[np.float64]
@@ -56,6 +62,10 @@ class SourceRow:
     """Distance from the other lineages in their own scatter; None when they do not scatter."""
     p_spread: float | None
     """Of such a distance (Student's t), corrected for looking at all lineages."""
+    sibling_spread: float | None
+    """Standard error of a score by how siblings' scores at the source differ; None below two."""
+    p_siblings: float | None
+    """Of the score in that spread (Student's t)."""
     n_prompts: int
     n_lineages: int
     """Other lineages."""
@@ -75,9 +85,9 @@ class Ranking:
     stand_in: bool
     """The base is not the suspect's own but one of like size."""
     siblings: tuple[str, ...]
-    """Other post-trainings of the base; what their mean gain predicts was taken away first."""
+    """Other post-trainings of the base; what their gains predict was taken away first."""
     rows: tuple[SourceRow, ...]
-    """Highest score first."""
+    """That first whose score is largest in units of both spreads, over sources and siblings."""
     left_out: tuple[str, ...]
     """Sources with too few prompts."""
     rule: str
@@ -105,7 +115,7 @@ def rank(
     suspect: str,
     base: str | None = None,
     stand_in: bool = False,
-    siblings: tuple[str, ...] = (),
+    siblings: Sequence[tuple[str, Floats]] = (),
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Ranking:
@@ -119,8 +129,10 @@ def rank(
         Names of the columns.
     infos : mapping of str to ModelInfo
         What is known of each source; those of one lineage are no background for each other.
-    kind, unit, suspect, base, stand_in, siblings
+    kind, unit, suspect, base, stand_in
         For the record.
+    siblings : sequence of pairs of str and array (prompts x sources)
+        Names, and the same of each sibling, nothing taken away.
     seed, draws : int
         Of the bootstrap over prompts.
 
@@ -144,6 +156,10 @@ def rank(
     scores = np.nanmean(excess, axis=0)
     sampled = _bootstrap(excess, np.random.default_rng(seed), draws)
     low, high = np.nanquantile(sampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    others = [np.nanmean(_excess(own[:, kept], kin), axis=0) for _, own in siblings]
+    spread = None
+    if len(others) > 1:
+        spread = np.std(others, axis=0, ddof=1) * np.sqrt(1 + 1 / len(others))
     rows = [
         SourceRow(
             source=names[i],
@@ -156,6 +172,8 @@ def rank(
             p_sources=1.0,
             z=None,
             p_spread=None,
+            sibling_spread=None if spread is None else float(spread[i]),
+            p_siblings=None,
             n_prompts=int((~np.isnan(excess[:, i])).sum()),
             n_lineages=0,
             named=False,
@@ -168,8 +186,8 @@ def rank(
         suspect=suspect,
         base=base,
         stand_in=stand_in,
-        siblings=siblings,
-        rows=_placed(rows),
+        siblings=tuple(name for name, _ in siblings),
+        rows=_placed(rows, len(siblings), over_base=base is not None),
         left_out=tuple(name for name, fine in zip(sources, enough, strict=True) if not fine),
         rule=RULE,
         seed=seed,
@@ -200,6 +218,8 @@ def ranking_from(facts: Fields, error: type[WeightsError] = WeightsError) -> Ran
             p_sources=1.0,
             z=None,
             p_spread=None,
+            sibling_spread=row.number_or_none("sibling_spread"),
+            p_siblings=None,
             n_prompts=row.whole("n_prompts"),
             n_lineages=0,
             named=False,
@@ -208,14 +228,15 @@ def ranking_from(facts: Fields, error: type[WeightsError] = WeightsError) -> Ran
     ]
     if len({row.lineage for row in rows}) < MIN_LINEAGES + 1:
         raise error(f"expected a ranking of at least {MIN_LINEAGES + 1} lineages, found fewer")
+    base, siblings = facts.text_or_none("base"), facts.texts("siblings")
     return Ranking(
         kind=facts.text("kind"),
         unit=facts.text("unit"),
         suspect=facts.text("suspect"),
-        base=facts.text_or_none("base"),
+        base=base,
         stand_in=facts.truth("stand_in"),
-        siblings=facts.texts("siblings"),
-        rows=_placed(rows),
+        siblings=siblings,
+        rows=_placed(rows, len(siblings), over_base=base is not None),
         left_out=facts.texts("left_out"),
         rule=RULE,
         seed=facts.whole("seed"),
@@ -302,24 +323,40 @@ def _bootstrap(excess: Floats, rng: np.random.Generator, draws: int) -> Floats:
     return np.where(there > 0, weights @ np.nan_to_num(excess) / np.maximum(there, 1), np.nan)
 
 
-def _placed(rows: Sequence[SourceRow]) -> tuple[SourceRow, ...]:
-    """Order rows and compute what depends on the other lineages."""
+def _placed(rows: Sequence[SourceRow], siblings: int, *, over_base: bool) -> tuple[SourceRow, ...]:
+    """Order rows and compute what depends on the other lineages and on siblings.
+
+    A source at which siblings differ widely says little, however high its score is there.
+    """
+    scatter = float(np.std([row.score for row in rows]))
+    unit = [max(np.hypot(scatter, row.sibling_spread or 0.0), 1e-12) for row in rows]
+    standing = [row.score / size for row, size in zip(rows, unit, strict=True)]
     placed: list[SourceRow] = []
-    for row in sorted(rows, key=lambda row: -row.score):
-        best: dict[str, float] = {}
-        for other in rows:
+    for i in np.argsort(-np.array(standing), kind="stable").tolist():
+        row = rows[i]
+        best: dict[str, tuple[float, float]] = {}
+        for other, height in zip(rows, standing, strict=True):
             if other.lineage != row.lineage:
-                best[other.lineage] = max(best.get(other.lineage, -np.inf), other.score)
-        others = np.array([best[name] for name in sorted(best)])
-        z, p = _distance(row.score, others)
+                found = best.get(other.lineage, (-np.inf, -np.inf))
+                best[other.lineage] = max(found[0], other.score), max(found[1], height)
+        scores, heights = (np.array(part) for part in zip(*best.values(), strict=True))
+        z, p = _distance(row.score, scores)
+        apart = None
+        if row.sibling_spread is not None and siblings > 1:
+            size = max(row.sibling_spread, 1e-12)
+            apart = float(stats.t.sf(row.score / size, siblings - 1))
+        told = not over_base or (
+            siblings >= FEWEST_SIBLINGS and apart is not None and apart <= ALPHA
+        )
         placed.append(
             replace(
                 row,
-                p_sources=(1 + int((others >= row.score).sum())) / (len(others) + 1),
+                p_sources=(1 + int((heights >= standing[i]).sum())) / (len(heights) + 1),
                 z=z,
                 p_spread=p,
-                n_lineages=len(others),
-                named=not placed and row.low > 0 and p is not None and p <= ALPHA,
+                p_siblings=apart,
+                n_lineages=len(heights),
+                named=not placed and row.low > 0 and p is not None and p <= ALPHA and told,
             )
         )
     return tuple(placed)
