@@ -152,6 +152,8 @@ def test_versions_of_one_lineage_are_no_background_for_each_other() -> None:
     row = channel_result(together, ["m5", "m3"], "other")
     assert row.score == pytest.approx(top.score) and row.status is Status.MEASURED
     assert "p over sources 0.125" in str(row.reason)
+    assert row.llr10 is None and "0 siblings of the base" in str(row.reason)
+    assert channel_result(judged(0.1), ["m3"], "m3").llr10 is not None
 
 
 def test_holes_are_compared_with_what_is_there() -> None:

@@ -57,7 +57,7 @@ class SourceRow:
     p_prompts: float
     """Share of bootstrap draws at or below 0, over prompts only: no evidence of distillation."""
     p_sources: float
-    """(1 + other lineages that score at least as much) / (other lineages + 1)."""
+    """(1 + other lineages that stand as high) / (other lineages + 1)."""
     z: float | None
     """Distance from the other lineages in their own scatter; None when they do not scatter."""
     p_spread: float | None
@@ -250,7 +250,8 @@ def channel_result(found: Ranking, teachers: Sequence[str], lineage: str) -> Cha
     Of several versions the one with the highest score is taken; they are one lineage, so none is
     background for another. The likelihood ratio is what the p-value over sources earns whatever
     the alternative: it cannot pass what the number of lineages allows, and is no part of the
-    verdict's own.
+    verdict's own. Gains over a base have none without enough siblings: sources are then not alike
+    even for a suspect that none of them taught.
     """
     row = found.best_of(teachers, lineage)
     if row is None:
@@ -263,8 +264,12 @@ def channel_result(found: Ranking, teachers: Sequence[str], lineage: str) -> Cha
         f"{found.unit}; p over sources {row.p_sources:.3g} with {row.n_lineages} other lineages "
         f"(the least it can be is {least:.3g})"
     )
-    if found.base is not None and not found.siblings:
-        words += "; no sibling of the base shows what any training does to such text"
+    compared = found.base is None or len(found.siblings) >= FEWEST_SIBLINGS
+    if not compared:
+        words += (
+            f"; {len(found.siblings)} siblings of the base show what any training does to such "
+            f"text, where {FEWEST_SIBLINGS} are needed for a likelihood ratio"
+        )
     if found.stand_in:
         words += f"; {found.base} stands in for the suspect's base, which is not known"
     reliable = not found.stand_in
@@ -274,7 +279,7 @@ def channel_result(found: Ranking, teachers: Sequence[str], lineage: str) -> Cha
         score=row.score,
         low=row.low,
         high=row.high,
-        llr10=llr10(row.p_sources, llr10(least, np.inf)) if reliable else None,
+        llr10=llr10(row.p_sources, llr10(least, np.inf)) if reliable and compared else None,
         n_prompts=row.n_prompts,
         reason=words,
     )
