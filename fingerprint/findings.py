@@ -177,11 +177,12 @@ def _of_ranking(facts: Fields, teacher: Party) -> Read:
 
 
 def _other_source(found: Ranking, teacher: Party) -> list[Alternative]:
-    """Return that another source stands out, where one does."""
+    """Return that another source stands out, where one does and the teacher was measured too."""
+    own = found.best_of((teacher.name, *teacher.versions), teacher.lineage)
     named = found.named
-    if named is None or found.stand_in:
+    if named is None or own is None or own is named or found.stand_in:
         return []
-    if named.lineage == teacher.lineage or named.source in teacher.versions:
+    if named.lineage == own.lineage:
         return []
     why = f"by {found.kind} the suspect's weights single out {named.source} and not the teacher"
     return [Alternative(THIRD, Status.LIKELY, None, why)]

@@ -88,6 +88,10 @@ def test_another_source_that_stands_out_withdraws_support(files: Files, tmp_path
     assert found.verdict is VerdictLabel.INCONCLUSIVE
     third = by_name(found)["sibling or third teacher"]
     assert third.status is Status.LIKELY and "single out m3" in third.why
+    # Where the teacher's text was not measured, nothing was compared.
+    alone = judged(files, written(tmp_path, ranking()))
+    assert alone.verdict is VerdictLabel.SUPPORTED
+    assert alone.channels[-1].status is Status.MISSING
     # A base of like size only is no ground to withdraw anything.
     weak = judged(files, written(tmp_path, renamed(ranking(stand_in=True), m5=TEACHER)))
     assert weak.verdict is VerdictLabel.SUPPORTED

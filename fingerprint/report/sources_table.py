@@ -73,7 +73,7 @@ def _notes(found: Ranking, page: Page) -> list[Text]:
     lines = [
         f"Score: {found.unit}{over}, minus that on other lineages' responses to the same prompts.",
         "The interval and its p are over prompts: no evidence of distillation by themselves. p "
-        "sources counts the other lineages that score as much; it cannot be below 1 / lineages.",
+        "sources counts the other lineages that stand as high; it cannot be below 1 / lineages.",
         f"Rule: {found.rule}.",
     ]
     if found.siblings:
