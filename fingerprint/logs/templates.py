@@ -83,20 +83,21 @@ def find_templates(parts: Iterable[Columns], accounts: npt.NDArray[np.uint64]) -
     accounts : array of uint64
         All accounts, sorted.
     """
-    phrases, of_phrase, ids, of_id, owner = _numbered(parts, accounts)
-    holds = used(of_id, of_phrase, (len(ids), len(phrases)))
-    label = _groups(holds)
+    phrases, counts, ids, of_id, owner = _numbered(parts, accounts)
+    label = _groups(counts, of_id, len(ids))
     sizes = np.bincount(label, minlength=int(label.max(initial=-1)) + 1)
-    rows = (sizes >= MIN_PHRASES)[label[of_phrase]]
+    group = np.repeat(label.astype(np.int32), counts)
+    rows = (sizes >= MIN_PHRASES)[group]
     hits = sparse.csc_matrix(
-        (np.ones(int(rows.sum()), np.int32), (of_id[rows], label[of_phrase[rows]])),
+        (np.ones(int(rows.sum()), np.int32), (of_id[rows], group[rows])),
         shape=(len(ids), len(sizes)),
     )
+    del of_id, group, rows
     hits.sum_duplicates()
     uses = hits.tocoo()
     kept = uses.data >= MIN_HITS
     exchange, template = uses.row[kept].astype(np.int64), uses.col[kept].astype(np.int64)
-    account = owner[exchange]
+    account = owner[exchange].astype(np.int64)
     reach = np.asarray(used(account, template, (len(accounts), len(sizes))).sum(axis=0)).ravel()
     names = np.full(len(sizes), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(names, label, phrases)
@@ -122,44 +123,58 @@ def find_templates(parts: Iterable[Columns], accounts: npt.NDArray[np.uint64]) -
 
 def _numbered(
     parts: Iterable[Columns], accounts: npt.NDArray[np.uint64]
-) -> tuple[npt.NDArray[np.uint64], Ints32, npt.NDArray[np.uint64], Ints32, Ints]:
-    """Give phrases and exchanges numbers; return them with their hashes, and the accounts."""
-    phrases, of_phrase, owners = [], [], []
+) -> tuple[npt.NDArray[np.uint64], Ints, npt.NDArray[np.uint64], Ints32, Ints32]:
+    """Give exchanges numbers; this is where a scan needs most memory.
+
+    Returns
+    -------
+    phrases, counts : array of uint64, array of int
+        Hash of each phrase, and in how many exchanges it is.
+    ids, of_id : array of uint64, array of int32
+        Hash of each exchange, and the exchanges of the first phrase, of the second, and so on.
+    owner : array of int32
+        Account of each exchange.
+    """
+    phrases, counts, owners = [], [], []
     ids: list[npt.NDArray[np.uint64]] = []
     distinct, waiting = np.zeros(0, dtype=np.uint64), [np.zeros(0, dtype=np.uint64)]
-    known = 0
     for part in parts:
-        names, number = np.unique(part["phrase"], return_inverse=True)
+        names, times = np.unique(part["phrase"], return_counts=True)
         phrases.append(names)
-        of_phrase.append((number + known).astype(np.int32))
-        known += len(names)
+        counts.append(times)
         ids.append(part["id"])
         waiting.append(np.unique(part["id"]))
         if sum(map(len, waiting)) > WAITING:
             distinct, waiting = np.unique(np.concatenate([distinct, *waiting])), []
         owners.append(np.searchsorted(accounts, part["account"]).astype(np.int32))
-    if not ids:
-        none = np.zeros(0, dtype=np.uint64)
-        return none, none.astype(np.int32), none, none.astype(np.int32), none.astype(np.int64)
     distinct = np.unique(np.concatenate([distinct, *waiting]))
-    owner = np.zeros(len(distinct), dtype=np.int64)
-    of_id = []
+    owner = np.zeros(len(distinct), dtype=np.int32)
+    of_id = np.empty(sum(map(len, ids)), dtype=np.int32)
+    start = 0
     ids.reverse()
     owners.reverse()
     while ids:  # each is let go when it has its numbers
-        rows = np.searchsorted(distinct, ids.pop()).astype(np.int32)
+        rows = np.searchsorted(distinct, ids.pop())
         owner[rows] = owners.pop()
-        of_id.append(rows)
+        of_id[start : start + len(rows)] = rows
+        start += len(rows)
     return (
-        np.concatenate(phrases), np.concatenate(of_phrase), distinct, np.concatenate(of_id), owner
-    )  # fmt: skip
+        np.concatenate([np.zeros(0, dtype=np.uint64), *phrases]),
+        np.concatenate([np.zeros(0, dtype=np.int64), *counts]),
+        distinct,
+        of_id,
+        owner,
+    )
 
 
-def _groups(holds: sparse.csr_matrix) -> Ints:
+def _groups(counts: Ints, of_id: Ints32, exchanges: int) -> Ints:
     """Return the group of each phrase: linked through phrases that keep company."""
-    counts = np.asarray(holds.sum(axis=0)).ravel()
     n = len(counts)
-    by_phrase = holds.T.tocsr()
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    by_phrase = sparse.csr_matrix(
+        (np.ones(len(of_id), np.int32), of_id, starts), shape=(n, exchanges)
+    )
+    holds = by_phrase.T.tocsr()
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for start in range(0, n, BLOCK):
         together = (by_phrase[start : start + BLOCK] @ holds).tocoo()
