@@ -382,6 +382,15 @@ def test_it_runs_inside_of_a_running_loop(server: torture.Server, tmp_path: Path
     assert asyncio.run(notebook()).missing == 0
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell that runs tests in the background has them ignore interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_keeps_what_was_answered(tmp_path: Path) -> None:
     def interrupt(tally: Tally) -> None:
         if tally.done == 5:
