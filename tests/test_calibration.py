@@ -40,7 +40,7 @@ def test_bounded_is_odd_and_within_the_cap(x: float, cap: float) -> None:
     assert found == -float(bounded(-x, cap))
     if abs(x) < 100 * cap:
         assert abs(found) < cap
-    assert abs(found) <= abs(x) * (1 + 1e-12)
+    assert abs(found) <= abs(x) * (1 + 1e-12) + 1e-300  # subnormal numbers are rounded coarsely
     assert x == 0 or math.copysign(1, found) == math.copysign(1, x) or found == 0
 
 
