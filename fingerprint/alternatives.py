@@ -14,8 +14,10 @@ from fingerprint.background import year_of
 from fingerprint.calibration import FUSED
 from fingerprint.corroboration import claims_of
 from fingerprint.evidence import Evidence
+from fingerprint.findings import THIRD
 from fingerprint.models import lookup
 from fingerprint.records import MIN_LINEAGES, MIN_PROMPTS, Alternative, Status, VerdictLabel
+from fingerprint.weights.provenance import BASE, WRAPPER
 
 RIVAL_MARGIN = 0.3
 """A teacher of another vendor within this much log10 LR (uncapped) explains the data as well."""
@@ -31,7 +33,7 @@ ERA_GAP = 0.75
 """Years between the suspect and a background lineage's nearest version, at most, on average: older
 backgrounds pass the manner of a year off as teaching (docs/validation.md)."""
 _SAME_BASE = Alternative(
-    "same base",
+    BASE,
     Status.OPEN,
     None,
     "text cannot tell it; with both models' weights `fingerprint weights provenance` can",
@@ -65,7 +67,7 @@ def alternatives(
 
 
 def _same_weights(evidence: Evidence, found: Assessment) -> Alternative:
-    name = "same weights or wrapper"
+    name = WRAPPER
     if "phrases" not in found.scores:
         return Alternative(name, Status.OPEN, None, "phrases were not measured")
     score = found.scores["phrases"]
@@ -93,7 +95,7 @@ def _same_weights(evidence: Evidence, found: Assessment) -> Alternative:
 def _third_teacher(
     evidence: Evidence, found: Assessment, rivals: Mapping[str, Assessment]
 ) -> Alternative:
-    name = "sibling or third teacher"
+    name = THIRD
     if found.raw is None:
         return Alternative(name, Status.OPEN, None, "not enough data to compare teachers")
     scored = {n: r for n, r in rivals.items() if r.raw is not None and r.impossible is None}

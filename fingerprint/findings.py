@@ -33,7 +33,7 @@ BRIDGE_CAP10 = 2.0
 """Most that a bridge may say, log10: an exact p is about chance alone, and no check can show that
 served and regenerated responses differ in nothing else."""
 THIRD = "sibling or third teacher"
-"""The alternative that a ranking can make likely, as `fingerprint.alternatives` names it."""
+"""The alternative that a ranking can make likely; `fingerprint.alternatives` lists it."""
 MOST_BYTES = 1 << 24
 
 

@@ -22,7 +22,7 @@ from fingerprint.cli.options import (
     note,
     progress_bar,
 )
-from fingerprint.cli.weights import read_texts, say_ranking, sources_of
+from fingerprint.cli.weights import StandInOption, read_texts, say_ranking, sources_of
 
 
 def score_command(
@@ -41,9 +41,7 @@ def score_command(
         list[str] | None,
         typer.Option("--sibling", help="Another post-training of the base (repeat)."),
     ] = None,
-    stand_in: Annotated[
-        bool, typer.Option("--stand-in", help="The base is one of like size, not the suspect's.")
-    ] = False,
+    stand_in: StandInOption = False,
     max_bytes: Annotated[
         int, typer.Option("--max-bytes", min=16, help="Score so many bytes of each response.")
     ] = 2000,

@@ -29,6 +29,7 @@ from fingerprint.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from fingerprint.collect.providers import Target
     from fingerprint.records import ModelInfo, Outputs, Source
     from fingerprint.weights.sources import Ranking
 
@@ -80,20 +81,25 @@ def distribution_command(
     Ranks the sources by how much closer than its base the suspect has come to what each source's
     own model said there. Tokenizers need not match.
     """
-    from fingerprint.weights.distribution import NAME, UNIT, LocalTracer, divergence_scores
-    from fingerprint.weights.distribution import references_of as references_from
+    from fingerprint.weights.distribution import (
+        NAME,
+        UNIT,
+        LocalTracer,
+        divergence_scores,
+        references_of,
+    )
     from fingerprint.weights.likelihood import measure
     from fingerprint.weights.loading import Loading, Weights
 
     outputs, infos = read_texts(texts, lineages, strict)
-    references = references_from(outputs, top)
+    references = references_of(outputs, top)
     how = Loading(dtype, device, device_map, tokens_per_batch, threads)
     found = []
     for spec in (model, base):
-        where = folder_of(spec)
-        called = name if name is not None and spec is model else Path(where).name
+        target = local_target(spec)
+        called = name if name is not None and spec is model else target.default_name()
         with progress_bar(f"tracing {spec}") as report:
-            tracer = LocalTracer(Weights(where, how), tokens_per_batch, top)
+            tracer = LocalTracer(Weights(target.model, how), tokens_per_batch, top)
             found.append(divergence_scores(called, tracer, references, report))
     ranked = measure(found[0], found[1], infos, stand_in=stand_in, kind=NAME, unit=UNIT, seed=seed)
     say_ranking(ranked, sources_of(outputs), finding, output_format)
@@ -133,18 +139,18 @@ def provenance_command(
     ]
     asked = random_prompts(texts, prompts, rng)
     how = Loading(dtype, device, device_map, tokens_per_batch, threads)
-    where = folder_of(model)
+    target, others = local_target(model), [local_target(spec).model for spec in candidate]
     with progress_bar("next tokens") as report:
-        found = examine(where, [folder_of(spec) for spec in candidate], asked, how, rng, report)
-    facts = found | {"seed": seed}
+        found = examine(target.model, others, asked, how, rng, report)
+    facts, called = found | {"seed": seed}, name or target.default_name()
     if finding is not None:
-        write_finding(finding, NAME, name or Path(where).name, facts)
+        write_finding(finding, NAME, called, facts)
     if output_format is Format.JSON:
         print_json(facts)
         return
     from fingerprint.report.provenance_table import render_provenance
 
-    render_provenance(facts, name or Path(where).name, stdout_console())
+    render_provenance(facts, called, stdout_console())
 
 
 @app.command("memorised")
@@ -209,13 +215,17 @@ def continuations_command(
     items = list(items_of(outputs, None))
     how = Loading(dtype, device, device_map, threads=threads)
     found = []
-    for spec in (model, *([base] if base is not None else [])):
-        with progress_bar(f"continuing with {spec}") as report:
-            weights = Weights(folder_of(spec), how)
-            found.append(continuations(weights, items, report, given=given, asked=asked))
-    before = None if base is None else (Path(folder_of(base)).name, found[1])
-    called = name or Path(folder_of(model)).name
-    ranked = continued(called, found[0], infos, base=before, stand_in=stand_in, seed=seed)
+    for spec in (model, base):
+        if spec is not None:
+            target = local_target(spec)
+            with progress_bar(f"continuing with {spec}") as report:
+                weights = Weights(target.model, how)
+                ratios = continuations(weights, items, report, given=given, asked=asked)
+            found.append((target.default_name(), ratios))
+    (called, ratios), *before = found
+    ranked = continued(
+        name or called, ratios, infos, base=next(iter(before), None), stand_in=stand_in, seed=seed
+    )
     say_ranking(ranked, sources_of(outputs), finding, output_format)
 
 
@@ -272,7 +282,7 @@ def watermark_command(
     if model is None:
         found = of_outputs(pairs, share, width, mark.is_green)
     else:
-        weights = Weights(folder_of(model), Loading(dtype, device, threads=threads))
+        weights = Weights(local_target(model).model, Loading(dtype, device, threads=threads))
         found = of_choices(weights, (text for _, text in pairs), share, width, mark.is_green)
     facts = asdict(found) | {
         "teachers": teacher,
@@ -309,14 +319,15 @@ def read_texts(
     return outputs, infos
 
 
-def folder_of(spec: str) -> str:
-    """Return the folder of a SPEC of local weights."""
+def local_target(spec: str) -> Target:
+    """Read a SPEC that must be of local weights."""
+    from fingerprint.collect.providers import Protocol, parse_target
     from fingerprint.errors import WeightsError
 
-    provider, mark, where = spec.partition(":")
-    if provider != "local" or not mark or not where:
+    target = parse_target(spec)
+    if target.provider.protocol is not Protocol.LOCAL:
         raise WeightsError(f"{spec[:80]}: expected local:FOLDER: this needs the weights themselves")
-    return where
+    return target
 
 
 def sources_of(outputs: Sequence[Outputs]) -> list[Source]:

@@ -117,15 +117,20 @@ def rare_spans(
     for response in suspect.responses:
         mine = _pieces(response.text, shortest)
         by_lineage = written.get(response.prompt_id, {})
-        for lineage, models in by_lineage.items() if mine else ():
-            elsewhere = set().union(
-                *(p for other, kin in by_lineage.items() if other != lineage for p in kin.values())
-            )
+        if not mine:
+            continue
+        own = [
+            piece
+            for piece in mine
+            if sum(any(piece in p for p in kin.values()) for kin in by_lineage.values()) == 1
+        ]
+        for models in by_lineage.values():
             for model, pieces in models.items():
-                rare = sum(piece in pieces and piece not in elsewhere for piece in mine)
+                rare = sum(piece in pieces for piece in own)
                 cells.setdefault((response.prompt_id, model), []).append(rare / len(mine))
+    names = sorted({one.model for one in sources})
     return rank(
-        grid(cells, names := sorted({one.model for one in sources})),
+        grid(cells, names),
         names,
         infos,
         kind=NAME,

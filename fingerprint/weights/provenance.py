@@ -28,7 +28,7 @@ from fingerprint.weights.loading import Loading, Weights
 
 NAME = "provenance"
 BASE, WRAPPER = "same base", "same weights or wrapper"
-"""The alternatives that are measured, as `fingerprint.alternatives` names them."""
+"""The alternatives that are measured, which `fingerprint.alternatives` lists by these names."""
 ALPHA = 0.01
 FEWEST_PROMPTS = 100
 _MOST_TOKENIZER_BYTES = 256 * 2**20

@@ -12,8 +12,8 @@ stands out as much for other post-trainings of the suspect's base, which it did 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,20 @@ class SourceRow:
     n_lineages: int
     """Other lineages."""
     named: bool
+
+
+class _Measured(NamedTuple):
+    """What a row holds by itself; the rest of it depends on the other lineages."""
+
+    source: str
+    lineage: str
+    gain: float
+    score: float
+    low: float
+    high: float
+    p_prompts: float
+    sibling_spread: float | None
+    n_prompts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +175,7 @@ def rank(
     if len(others) > 1:
         spread = np.std(others, axis=0, ddof=1) * np.sqrt(1 + 1 / len(others))
     rows = [
-        SourceRow(
+        _Measured(
             source=names[i],
             lineage=kin[i],
             gain=float(np.nanmean(values[:, i])),
@@ -169,14 +183,8 @@ def rank(
             low=float(low[i]),
             high=float(high[i]),
             p_prompts=(1 + int((sampled[:, i] <= 0).sum())) / (1 + draws),
-            p_sources=1.0,
-            z=None,
-            p_spread=None,
             sibling_spread=None if spread is None else float(spread[i]),
-            p_siblings=None,
             n_prompts=int((~np.isnan(excess[:, i])).sum()),
-            n_lineages=0,
-            named=False,
         )
         for i in range(len(names))
     ]
@@ -195,7 +203,7 @@ def rank(
     )
 
 
-def ranking_from(facts: Fields, error: type[WeightsError] = WeightsError) -> Ranking:
+def ranking_from(facts: Fields) -> Ranking:
     """Read a ranking that was written as JSON.
 
     Places, p-values and the name are computed again from scores and intervals, so that a file
@@ -207,7 +215,7 @@ def ranking_from(facts: Fields, error: type[WeightsError] = WeightsError) -> Ran
         When it is something else.
     """
     rows = [
-        SourceRow(
+        _Measured(
             source=row.text("source"),
             lineage=row.text("lineage"),
             gain=row.number("gain"),
@@ -215,19 +223,15 @@ def ranking_from(facts: Fields, error: type[WeightsError] = WeightsError) -> Ran
             low=row.number("low"),
             high=row.number("high"),
             p_prompts=row.number("p_prompts"),
-            p_sources=1.0,
-            z=None,
-            p_spread=None,
             sibling_spread=row.number_or_none("sibling_spread"),
-            p_siblings=None,
             n_prompts=row.whole("n_prompts"),
-            n_lineages=0,
-            named=False,
         )
         for row in facts.each("rows")
     ]
     if len({row.lineage for row in rows}) < MIN_LINEAGES + 1:
-        raise error(f"expected a ranking of at least {MIN_LINEAGES + 1} lineages, found fewer")
+        raise WeightsError(
+            f"expected a ranking of at least {MIN_LINEAGES + 1} lineages, found fewer"
+        )
     base, siblings = facts.text_or_none("base"), facts.texts("siblings")
     return Ranking(
         kind=facts.text("kind"),
@@ -279,7 +283,7 @@ def channel_result(found: Ranking, teachers: Sequence[str], lineage: str) -> Cha
         score=row.score,
         low=row.low,
         high=row.high,
-        llr10=llr10(row.p_sources, llr10(least, np.inf)) if reliable and compared else None,
+        llr10=llr10(row.p_sources, np.inf) if reliable and compared else None,
         n_prompts=row.n_prompts,
         reason=words,
     )
@@ -328,7 +332,7 @@ def _bootstrap(excess: Floats, rng: np.random.Generator, draws: int) -> Floats:
     return np.where(there > 0, weights @ np.nan_to_num(excess) / np.maximum(there, 1), np.nan)
 
 
-def _placed(rows: Sequence[SourceRow], siblings: int, *, over_base: bool) -> tuple[SourceRow, ...]:
+def _placed(rows: Sequence[_Measured], siblings: int, *, over_base: bool) -> tuple[SourceRow, ...]:
     """Order rows and compute what depends on the other lineages and on siblings.
 
     A source at which siblings differ widely says little, however high its score is there.
@@ -354,8 +358,8 @@ def _placed(rows: Sequence[SourceRow], siblings: int, *, over_base: bool) -> tup
             siblings >= FEWEST_SIBLINGS and apart is not None and apart <= ALPHA
         )
         placed.append(
-            replace(
-                row,
+            SourceRow(
+                **row._asdict(),
                 p_sources=(1 + int((heights >= standing[i]).sum())) / (len(heights) + 1),
                 z=z,
                 p_spread=p,
